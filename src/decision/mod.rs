@@ -1,0 +1,1 @@
+//! What Patroni would do: pure functions, each naming the Patroni function that it mirrors.

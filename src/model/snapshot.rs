@@ -1,0 +1,146 @@
+//! Everything that the inputs hold, put together by cluster; not yet interpreted.
+
+use std::collections::BTreeMap;
+
+use crate::input::source_map::{SourceId, SourceMap};
+use crate::parse::tree::Node;
+
+/// All inputs of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The texts that every span points into.
+    pub sources: SourceMap,
+    /// The clusters found, by scope; REST answers and configuration belong to the cluster that they name.
+    pub clusters: Vec<ClusterSnapshot>,
+    /// Local configurations (`patroni.yml`), in the order in which they were read.
+    pub configurations: Vec<LocalConfiguration>,
+    /// Patroni log excerpts and other files that were recognised but hold no facts for this release of patrolint, and
+    /// files found in directories that were not recognised: their names, each with the reason.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A file that was found in a directory and holds nothing that is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The file.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What is known about one Patroni cluster.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterSnapshot {
+    /// `namespace` without slashes at the ends, `service` by default.
+    pub namespace: String,
+    /// `scope`, the cluster's name.
+    pub scope: String,
+    /// Citus group, when the keys lie below `<scope>/<group>/`.
+    pub group: Option<u32>,
+    /// The DCS part; `None` when no input holds DCS keys of this cluster.
+    pub dcs: Option<Dcs>,
+    /// Answers of the members' REST APIs by member name; a member without an entry was not asked as far as is known.
+    pub rest: BTreeMap<String, RestAnswer>,
+    /// When it was read, in seconds since 1970, if the input tells.
+    pub taken_at: Option<f64>,
+    /// Version of the `patronictl` that would be used, if the input tells.
+    pub patronictl_version: Option<String>,
+}
+
+/// The keys of one cluster in a DCS.
+#[derive(Clone, Debug)]
+pub struct Dcs {
+    /// Which store and which form of dump.
+    pub kind: DcsKind,
+    /// The store's revision at which the keys were read, when the dump tells.
+    pub revision: Option<u64>,
+    /// Keys relative to `/<namespace>/<scope>/`, for example `members/pg1`.
+    pub keys: BTreeMap<String, DcsKey>,
+    /// What `etcdctl endpoint status` or the like tells of the store's own servers.
+    pub servers: Vec<DcsServer>,
+}
+
+/// The kinds of DCS that a snapshot can come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DcsKind {
+    /// etcd, API v3
+    Etcd3,
+    /// etcd, API v2
+    Etcd2,
+    /// ZooKeeper
+    ZooKeeper,
+    /// Consul
+    Consul,
+    /// Kubernetes
+    Kubernetes,
+    /// Keys and values without a sign of where they come from
+    Unknown,
+}
+
+/// One server of the DCS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DcsServer {
+    /// Its URL or name.
+    pub endpoint: String,
+    /// Its version, if told.
+    pub version: Option<String>,
+}
+
+/// One key of the DCS.
+#[derive(Clone, Debug)]
+pub struct DcsKey {
+    /// The value's text is this source, named `dcs:/<namespace>/<scope>/<key>`.
+    pub source: SourceId,
+    /// The value as stored (not masked); never printed as a whole.
+    pub value: RawValue,
+    /// The value parsed as `json.loads` does; `None` when it is not JSON.
+    pub json: Option<Node>,
+    /// Revision of the last change (`mod_revision`, `modifiedIndex`, `mzxid`), when the dump tells.
+    pub revision: Option<u64>,
+    /// Lease or session that keeps the key alive, when it has one.
+    pub lease: Option<String>,
+    /// Seconds until the key expires, when the dump tells.
+    pub ttl_seconds: Option<i64>,
+}
+
+/// A stored text that may hold secrets.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RawValue(pub String);
+
+impl std::fmt::Debug for RawValue {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "RawValue({} bytes)", self.0.len())
+    }
+}
+
+/// What `GET /patroni` of a member brought.
+#[derive(Clone, Debug)]
+pub enum RestAnswer {
+    /// The body, whatever the HTTP status (Patroni does not look at it).
+    Answered {
+        /// The body's text.
+        source: SourceId,
+        /// The body parsed as `json.loads` does; `None` when it is not JSON.
+        json: Option<Node>,
+    },
+    /// It was asked and did not answer.
+    Unreachable {
+        /// Why, as the input tells.
+        reason: String,
+    },
+}
+
+/// One node's configuration file.
+#[derive(Clone, Debug)]
+pub struct LocalConfiguration {
+    /// The file's text.
+    pub source: SourceId,
+    /// `name` in it, or the name of the directory it was found in, if any.
+    pub node: Option<String>,
+    /// `scope` in it, if any.
+    pub scope: Option<String>,
+    /// The document; `None` when PyYAML would refuse the file.
+    pub document: Option<Node>,
+    /// Why PyYAML would refuse it.
+    pub error: Option<crate::parse::yaml::YamlError>,
+}

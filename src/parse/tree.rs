@@ -1,0 +1,217 @@
+//! The value tree that YAML and JSON are parsed into: Python's values, each with its place in the text.
+
+use std::fmt;
+
+use crate::input::source_map::SourceId;
+
+/// A byte range `start..end` of one source's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The source that the offsets belong to.
+    pub source: SourceId,
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+impl Span {
+    /// The range `start..end` of `source`.
+    pub fn new(source: SourceId, start: usize, end: usize) -> Self {
+        Self { source, start, end }
+    }
+}
+
+/// A value and where it stands.
+///
+/// Equality compares the values alone: two documents that mean the same are equal wherever their parts stand.
+#[derive(Clone)]
+pub struct Node {
+    /// What the text means to Patroni.
+    pub value: Value,
+    /// Where it stands.
+    pub span: Span,
+    /// How the scalar was written; collections have [`Style::Plain`].
+    pub style: Style,
+}
+
+/// How a scalar was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Without quotes: the YAML resolver decides the type. Also every JSON value but strings, and every collection.
+    Plain,
+    /// In single or double quotes: always a string.
+    Quoted,
+    /// A literal (`|`) or folded (`>`) block: always a string.
+    Block,
+}
+
+/// A value as Python holds it after `yaml.safe_load` or `json.loads`.
+#[derive(Clone, PartialEq)]
+pub enum Value {
+    /// `None`
+    Null,
+    /// `True` or `False`
+    Bool(bool),
+    /// An integer. Python's are unbounded; what does not fit saturates, which no decision can tell apart.
+    Int(i128),
+    /// A float, `nan` and infinities included.
+    Float(f64),
+    /// A string.
+    String(String),
+    /// A date or datetime that YAML resolved from a plain scalar, as written.
+    Timestamp(String),
+    /// `!!binary`.
+    Binary(Vec<u8>),
+    /// A list.
+    Sequence(Vec<Node>),
+    /// A dictionary.
+    Mapping(Mapping),
+    /// A secret: no output shows it. The value as it was is kept to tell its type.
+    Secret(Secret),
+}
+
+/// A dictionary in the order of the text, with the repeated keys that Python drops.
+#[derive(Clone, Default)]
+pub struct Mapping {
+    /// Every entry of the text, merge keys (`<<`) already applied. Of equal keys the last one counts.
+    pub entries: Vec<Entry>,
+}
+
+/// One `key: value` of a [`Mapping`].
+#[derive(Clone)]
+pub struct Entry {
+    /// The key, of any hashable type.
+    pub key: Node,
+    /// The value.
+    pub value: Node,
+    /// Whether a merge key (`<<`) brought it here.
+    pub merged: bool,
+}
+
+/// A value that is never shown.
+#[derive(Clone, PartialEq)]
+pub struct Secret(Box<Value>);
+
+impl Secret {
+    /// Hides `value`.
+    pub fn new(value: Value) -> Self {
+        Self(Box::new(value))
+    }
+
+    /// The hidden value, for its type; it must not reach any output.
+    pub fn expose(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(***)")
+    }
+}
+
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl PartialEq for Mapping {
+    fn eq(&self, other: &Self) -> bool {
+        let covers = |one: &Self, two: &Self| {
+            one.entries.iter().all(|entry| two.get_value(&entry.key.value) == one.get_value(&entry.key.value))
+        };
+        covers(self, other) && covers(other, self)
+    }
+}
+
+impl Mapping {
+    /// The value of the string key `name`; of repeated keys the last one, as Python keeps it.
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        self.entry(name).map(|entry| &entry.value)
+    }
+
+    /// The entry of the string key `name`; of repeated keys the last one.
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().rev().find(|entry| matches!(&entry.key.value, Value::String(key) if key == name))
+    }
+
+    /// The value of a key of any type; of repeated keys the last one.
+    pub fn get_value(&self, key: &Value) -> Option<&Node> {
+        self.entries.iter().rev().find(|entry| entry.key.value == *key).map(|entry| &entry.value)
+    }
+
+    /// The entries that Python keeps: the last one of each key, in order of first appearance.
+    pub fn effective(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().enumerate().filter_map(|(index, entry)| {
+            let is_first = self.entries[..index].iter().all(|earlier| earlier.key.value != entry.key.value);
+            is_first.then(|| self.entries.iter().rev().find(|last| last.key.value == entry.key.value).unwrap_or(entry))
+        })
+    }
+}
+
+impl Node {
+    /// The mapping, if this is one.
+    pub fn as_mapping(&self) -> Option<&Mapping> {
+        match &self.value {
+            Value::Mapping(mapping) => Some(mapping),
+            _ => None,
+        }
+    }
+
+    /// The list, if this is one.
+    pub fn as_sequence(&self) -> Option<&[Node]> {
+        match &self.value {
+            Value::Sequence(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The string, if this is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value below a string key, if this is a mapping that has it.
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        self.as_mapping()?.get(name)
+    }
+
+    /// The value at a route of string keys.
+    pub fn at(&self, route: &[&str]) -> Option<&Node> {
+        route.iter().try_fold(self, |node, name| node.get(name))
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(formatter)
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => formatter.write_str("None"),
+            Self::Bool(value) => value.fmt(formatter),
+            Self::Int(value) => value.fmt(formatter),
+            Self::Float(value) => value.fmt(formatter),
+            Self::String(value) => value.fmt(formatter),
+            Self::Timestamp(value) => write!(formatter, "Timestamp({value})"),
+            Self::Binary(value) => write!(formatter, "Binary({} bytes)", value.len()),
+            Self::Sequence(value) => value.fmt(formatter),
+            Self::Mapping(value) => value.fmt(formatter),
+            Self::Secret(value) => value.fmt(formatter),
+        }
+    }
+}
+
+impl fmt::Debug for Mapping {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_map().entries(self.entries.iter().map(|entry| (&entry.key, &entry.value))).finish()
+    }
+}

@@ -1,0 +1,1 @@
+//! Prints findings and predictions; one function per format. Decides nothing.
