@@ -31,3 +31,25 @@ pub fn parse_int(_value: &Value, _base_unit: Option<&str>) -> Option<i128> {
 pub fn get<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
     node.get(key)
 }
+
+/// `type(value).__name__`
+pub fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "NoneType",
+        Value::Bool(_) => "bool",
+        Value::Int(_) => "int",
+        Value::Float(_) => "float",
+        Value::String(_) => "str",
+        Value::Timestamp(text) if text.len() <= 10 => "date",
+        Value::Timestamp(_) => "datetime",
+        Value::Binary(_) => "bytes",
+        Value::Sequence(_) => "list",
+        Value::Mapping(_) => "dict",
+        Value::Secret(secret) => type_name(secret.expose()),
+    }
+}
+
+/// `text.strip()`
+pub fn strip(text: &str) -> &str {
+    text.trim_matches(|character: char| character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character))
+}
