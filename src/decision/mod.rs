@@ -5,6 +5,7 @@ pub mod behaviour;
 mod candidates;
 pub mod ctl;
 pub mod leader;
+pub mod prediction;
 pub mod race;
 pub mod step;
 pub mod view;
