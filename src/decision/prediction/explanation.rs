@@ -168,7 +168,7 @@ pub(super) fn race(steps: &[Step<'_>], node: &NodeFacts) -> Vec<String> {
     let mut reasons: Vec<String> =
         steps.iter().filter(|step| !matches!(step, Step::Votes { applies: false, .. })).map(explain).collect();
     if reasons.is_empty() {
-        reasons.push(format!("nobody in sight is ahead of its WAL position {}", lsn(node.local.lsn)));
+        reasons.push(format!("nobody in sight is ahead of its WAL position {}", wal_position(node.local.lsn)));
     }
     reasons
 }
@@ -253,7 +253,7 @@ fn explain(step: &Step<'_>) -> String {
 }
 
 /// A WAL position as PostgreSQL writes it.
-pub(super) fn lsn(position: i128) -> String {
+pub fn wal_position(position: i128) -> String {
     format!("{:X}/{:X}", position >> 32, position & 0xFFFF_FFFF)
 }
 

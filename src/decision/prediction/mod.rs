@@ -13,7 +13,7 @@ use crate::model::cluster::Raised;
 use crate::model::snapshot::ClusterSnapshot;
 use crate::model::version::PatroniVersion;
 
-pub use explanation::describe;
+pub use explanation::{describe, wal_position};
 pub use open::{Assumption, Dependency};
 pub use ways::Way;
 
@@ -219,10 +219,25 @@ pub struct Prediction {
     pub assumptions: Vec<Assumption>,
     /// Ways through, each predicted.
     pub ways: Vec<Way>,
+    /// The bug of Patroni that makes it refuse, if one does.
+    pub known_bug: Option<KnownBug>,
     /// Remarks on the releases and on the request.
     pub remarks: Vec<String>,
     /// What was looked at.
     pub seen: Vec<String>,
+}
+
+/// A bug of Patroni that decides the question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownBug {
+    /// Slug of the rule that describes it.
+    pub slug: &'static str,
+    /// The releases that have it.
+    pub releases: &'static str,
+    /// The release that fixes it.
+    pub fixed_in: PatroniVersion,
+    /// Where it was reported and fixed.
+    pub reference: &'static str,
 }
 
 /// Settings of a prediction.
@@ -253,6 +268,7 @@ pub fn predict(snapshot: &ClusterSnapshot, question: &Question, options: Options
         depends_on,
         assumptions,
         ways,
+        known_bug: ways::known_bug(&facts, question, &evaluation),
         remarks: explanation::remarks(&facts, question, &evaluation),
         seen: explanation::seen(snapshot),
         evaluation,

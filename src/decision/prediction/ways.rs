@@ -1,12 +1,12 @@
 //! Ways through: other requests and changed settings, each predicted on the same snapshot.
 
 use crate::decision::api::{Kind, Request};
-use crate::decision::behaviour::Behaviours;
+use crate::decision::behaviour::{Behaviour, Behaviours};
 use crate::decision::prediction::evaluation::{Evaluation, evaluate};
 use crate::decision::prediction::explanation::wins;
 use crate::decision::prediction::facts::{Facts, Origin};
 use crate::decision::prediction::open::supposed_key;
-use crate::decision::prediction::{Gate, Question, Via};
+use crate::decision::prediction::{Gate, KnownBug, Question, Via};
 use crate::model::version::{KNOWN_RELEASES, PatroniVersion};
 use crate::parse::tree::{Node, Value};
 
@@ -151,27 +151,49 @@ fn upgrade(facts: &Facts, question: &Question, evaluation: &Evaluation, ways: &m
     }
     let Some(leader) = facts.leader().map(str::to_owned) else { return };
     let present = leader_version(facts);
-    let mut tried = vec![Behaviours::of(present)];
-    for version in KNOWN_RELEASES.iter().filter(|version| present < **version) {
-        if tried.contains(&Behaviours::of(*version)) {
-            continue;
-        }
-        tried.push(Behaviours::of(*version));
-        let mut upgraded = facts.clone();
-        if let Some(node) = upgraded.nodes.get_mut(&leader) {
-            node.version = (*version, Origin::CommandLine);
-        }
-        let accepted = evaluate(&upgraded, question);
-        if accepted.accepted {
-            ways.push(Way {
-                what: format!("upgrade Patroni on the leader {leader} to {version} or newer"),
-                command: None,
-                outcome: format!("accepted; {}", wins(&accepted.winners)),
-                winners: accepted.winners,
-            });
-            return;
-        }
+    let newer: Vec<(PatroniVersion, Evaluation)> = KNOWN_RELEASES
+        .iter()
+        .filter(|version| present < **version)
+        .map(|version| {
+            let mut upgraded = facts.clone();
+            if let Some(node) = upgraded.nodes.get_mut(&leader) {
+                node.version = (*version, Origin::CommandLine);
+            }
+            (*version, evaluate(&upgraded, question))
+        })
+        .collect();
+    let Some(first) = newer.iter().position(|(_, evaluation)| evaluation.accepted) else { return };
+    let (version, accepted) = &newer[first];
+    let all_newer = newer[first..].iter().all(|(_, evaluation)| evaluation.accepted);
+    ways.push(Way {
+        what: format!(
+            "upgrade Patroni on the leader {leader} to {version}{}",
+            if all_newer { " or newer" } else { "" }
+        ),
+        command: None,
+        outcome: format!("accepted; {}", wins(&accepted.winners)),
+        winners: accepted.winners.clone(),
+    });
+}
+
+/// The known bug that refuses: a leader that counts votes but does not exempt a named candidate from the quorum.
+pub fn known_bug(facts: &Facts, question: &Question, evaluation: &Evaluation) -> Option<KnownBug> {
+    let behaviours = Behaviours::of(leader_version(facts));
+    let is_affected =
+        behaviours.has(Behaviour::LeaderCountsVotes) && !behaviours.has(Behaviour::NamedCandidateSkipsQuorum);
+    if evaluation.gate != Some(Gate::Leader) || !is_affected {
+        return None;
     }
+    let fixed_in = PatroniVersion::new(4, 0, 6);
+    let mut fixed = facts.clone();
+    let leader = fixed.leader().map(str::to_owned)?;
+    fixed.nodes.get_mut(&leader)?.version.0 = fixed_in;
+    evaluate(&fixed, question).accepted.then_some(KnownBug {
+        slug: "quorum-named-candidate-refused",
+        releases: "4.0.5 only",
+        fixed_in,
+        reference: "patroni#3307, PR 3310",
+    })
 }
 
 fn leader_version(facts: &Facts) -> PatroniVersion {
