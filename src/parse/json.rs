@@ -173,6 +173,7 @@ impl Reader<'_> {
         }
         self.at = end;
         let digits = &self.text[start..end];
+        let is_int = digits.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit());
         let value =
             if is_int { python::int_text(digits, 10).map(Value::Int) } else { digits.parse().ok().map(Value::Float) };
         value.ok_or_else(|| JsonError {
