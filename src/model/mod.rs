@@ -1,3 +1,5 @@
 //! Typed facts with their origin: the cluster and the configuration as Patroni reads them.
 
+#![deny(clippy::disallowed_methods)]
+
 pub mod snapshot;

@@ -1,1 +1,3 @@
 //! Prints findings and predictions; one function per format. Decides nothing.
+
+#![deny(clippy::disallowed_methods)]
