@@ -1,1 +1,11 @@
 //! What Patroni would do: pure functions, each naming the Patroni function that it mirrors.
+
+pub mod api;
+pub mod behaviour;
+mod candidates;
+pub mod ctl;
+pub mod leader;
+pub mod prediction;
+pub mod race;
+pub mod step;
+pub mod view;

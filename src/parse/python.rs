@@ -80,6 +80,23 @@ pub fn parse_int(value: &Value, base_unit: Option<&str>) -> Option<i128> {
     if unit.is_empty() { number.round() } else { convert_to_base_unit(number, unit, base_unit?)?.round() }
 }
 
+/// `type(value).__name__`
+pub fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "NoneType",
+        Value::Bool(_) => "bool",
+        Value::Int(_) => "int",
+        Value::Float(_) => "float",
+        Value::String(_) => "str",
+        Value::Timestamp(text) if text.len() <= 10 => "date",
+        Value::Timestamp(_) => "datetime",
+        Value::Binary(_) => "bytes",
+        Value::Sequence(_) => "list",
+        Value::Mapping(_) => "dict",
+        Value::Secret(secret) => type_name(secret.expose()),
+    }
+}
+
 /// `value.get(key)` with Python's default `None` for a missing key, on a mapping.
 pub fn get<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
     node.get(key)
@@ -231,7 +248,7 @@ pub(super) fn float_text(text: &str) -> Option<f64> {
 }
 
 /// `text.strip()`
-fn strip(text: &str) -> &str {
+pub fn strip(text: &str) -> &str {
     text.trim_matches(|character: char| character.is_whitespace() || ('\x1c'..='\x1f').contains(&character))
 }
 

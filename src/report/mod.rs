@@ -1,1 +1,4 @@
 //! Prints findings and predictions; one function per format. Decides nothing.
+
+pub mod palette;
+pub mod prediction;
