@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
 
 use patrolint::decision::api::{ApiOutcome, Kind, Request, do_post_failover};
-use patrolint::decision::behaviour::Behaviours;
+use patrolint::decision::behaviour::{Behaviour, Behaviours};
 use patrolint::decision::ctl::{CtlOutcome, do_failover_or_switchover};
 use patrolint::decision::leader::{LeaderOutcome, process_manual_failover_from_leader};
 use patrolint::decision::race::is_healthiest_node;
@@ -100,18 +100,13 @@ fn verdict(version: PatroniVersion, scenario: &Value) -> Value {
     let observer = scenario["node"].as_str().or(leader).or_else(|| cluster.members.first().map(|m| m.name.as_str()));
     let observer = observer.unwrap_or("nobody");
     let behaviours = Behaviours::of(version);
-    let view = |name: &'static str| name;
-    let _ = view;
-
     let action = scenario["action"].as_object();
     let request = action.map(|action| {
         let text = |field: &str| action.get(field).and_then(Value::as_str).map(str::to_owned);
         let kind = if action["kind"] == "switchover" { Kind::Switchover } else { Kind::Failover };
         (kind, Request { leader: text("leader"), candidate: text("candidate"), scheduled_at: text("scheduled_at") })
     });
-    let is_pending = cluster.failover.is_some();
     let replaces = request.is_some() && (scenario["overwrite"] == true || !is_pending_named(cluster));
-    let _ = is_pending;
     if let Some((kind, request)) = &request {
         let local = local(locals, observer, leader, &raw, version);
         let view = View {
@@ -125,7 +120,14 @@ fn verdict(version: PatroniVersion, scenario: &Value) -> Value {
             now,
         };
         out.insert("api".to_owned(), api(&view, *kind, request));
-        out.insert("ctl".to_owned(), ctl(&view, *kind, request));
+        // The oracle leaves out an option that a release of patronictl does not have.
+        let takes_leader = *kind == Kind::Switchover || behaviours.has(Behaviour::CtlFailoverTakesLeader);
+        let offered = Request {
+            leader: request.leader.clone().filter(|_| takes_leader),
+            scheduled_at: request.scheduled_at.clone().filter(|_| *kind == Kind::Switchover),
+            ..request.clone()
+        };
+        out.insert("ctl".to_owned(), ctl(&view, *kind, &offered));
     }
     let failover = match (&request, replaces) {
         (Some((_, request)), true) => Some(written_key(request)),

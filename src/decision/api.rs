@@ -220,9 +220,9 @@ fn is_failover_possible(
 /// `RestApiHandler.parse_schedule`: status and body of a time that is refused.
 fn schedule_error(scheduled_at: &str, now: f64) -> Option<(u16, &'static str)> {
     match parse_time(scheduled_at) {
-        ParsedTime::Naive => Some((400, "Timezone information is mandatory for the scheduled switchover")),
-        ParsedTime::Zoned(at) if at < now => Some((422, "Cannot schedule switchover in the past")),
-        ParsedTime::Zoned(_) => None,
+        ParsedTime::Naive(_) => Some((400, "Timezone information is mandatory for the scheduled switchover")),
+        ParsedTime::Zoned { seconds, .. } if seconds < now => Some((422, "Cannot schedule switchover in the past")),
+        ParsedTime::Zoned { .. } => None,
         ParsedTime::Invalid => {
             Some((422, "Unable to parse scheduled timestamp. It should be in an unambiguous format, e.g. ISO 8601"))
         }

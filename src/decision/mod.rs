@@ -6,6 +6,7 @@ mod candidates;
 pub mod ctl;
 pub mod leader;
 pub mod prediction;
+pub mod quorum;
 pub mod race;
 pub mod step;
 pub mod view;

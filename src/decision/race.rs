@@ -92,7 +92,7 @@ fn primary_may_keep_leading<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> R
     let timeline = view.local.timeline.unwrap_or(0);
     let cluster_timeline = view.cluster.timeline;
     let is_behind = timeline < cluster_timeline;
-    steps.push(if is_behind { Step::MyTimelineBehind { timeline, cluster_timeline } } else { Step::IsPrimary });
+    steps.push(if is_behind { Step::PrimaryTimelineBehind { timeline, cluster_timeline } } else { Step::IsPrimary });
     Ok(!is_behind)
 }
 
@@ -239,7 +239,7 @@ fn compare_with_others<'a>(
         let status = status_of(view, member, rival.has_api_url);
         if let Some(limitation) = status.limitation()? {
             if by_quorum && is_voter(member) {
-                steps.push(Step::Limited { member, limitation });
+                steps.push(Step::NoVote { member, limitation });
             }
             continue;
         }

@@ -24,6 +24,13 @@ pub enum Step<'a> {
         /// Why.
         limitation: Limitation,
     },
+    /// A voter that must not be promoted gives no vote either.
+    NoVote {
+        /// Who.
+        member: &'a str,
+        /// Why.
+        limitation: Limitation,
+    },
     /// A member is too far behind.
     Lagging {
         /// Who.
@@ -122,6 +129,13 @@ pub enum Step<'a> {
     MyTimelineUnknown,
     /// This node is on an old timeline.
     MyTimelineBehind {
+        /// Its timeline.
+        timeline: i128,
+        /// The cluster's timeline by `/history`.
+        cluster_timeline: i128,
+    },
+    /// This node runs as a primary on an old timeline: others have promoted since.
+    PrimaryTimelineBehind {
         /// Its timeline.
         timeline: i128,
         /// The cluster's timeline by `/history`.
@@ -280,11 +294,16 @@ impl Step<'_> {
             Self::Due { action, scheduled_at } => {
                 (Info, format!("Manual scheduled {} at {scheduled_at}", action.bare_name()))
             }
-            Self::IncorrectSchedule(text) => (Warning, format!("Incorrect value of scheduled_at: {text}")),
+            Self::IncorrectSchedule(text) => {
+                (Warning, format!("Incorrect value of scheduled_at: {}", text.replacen('T', " ", 1)))
+            }
             Self::IAmLagging { .. } => (Info, "My wal position exceeds maximum replication lag".to_owned()),
             Self::MyTimelineUnknown => (Info, "Can not figure out my timeline".to_owned()),
             Self::MyTimelineBehind { timeline, cluster_timeline } => {
                 (Info, format!("My timeline {timeline} is behind last known cluster timeline {cluster_timeline}"))
+            }
+            Self::PrimaryTimelineBehind { timeline, cluster_timeline } => {
+                (Warning, format!("My timeline {timeline} is behind last known cluster timeline {cluster_timeline}"))
             }
             Self::PrimaryAlive { member } => (Warning, format!("Primary ({member}) is still alive")),
             Self::Ahead { member, .. } => (Info, format!("Wal position of {member} is ahead of my wal position")),
@@ -314,6 +333,7 @@ impl Step<'_> {
                 (Warning, format!("{}: removing failover key because failover candidate is not running", action.name()))
             }
             Self::Healthy { .. }
+            | Self::NoVote { .. }
             | Self::NotAsked { .. }
             | Self::Votes { .. }
             | Self::FormerLeaderNeedsNoVotes

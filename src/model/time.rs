@@ -1,15 +1,20 @@
 //! Points in time as Patroni reads them from text.
 
-use jiff::civil::DateTime;
-use jiff::{Timestamp, fmt::temporal::DateTimeParser};
+use jiff::Timestamp;
+use jiff::fmt::temporal::Pieces;
 
 /// What a text says.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ParsedTime {
-    /// A point in time: seconds since 1970.
-    Zoned(f64),
-    /// A date and time without a time zone.
-    Naive,
+    /// A point in time.
+    Zoned {
+        /// Seconds since 1970.
+        seconds: f64,
+        /// As Python's `datetime.isoformat()` writes it.
+        iso: String,
+    },
+    /// A date and time without a time zone, as Python's `datetime.isoformat()` writes it.
+    Naive(String),
     /// No time.
     Invalid,
 }
@@ -20,20 +25,22 @@ pub enum ParsedTime {
 /// Patroni reads with `dateutil.parser.parse`, which takes many more forms (`10pm`, `Nov 5`); these count as invalid
 /// here.
 pub fn parse_time(text: &str) -> ParsedTime {
-    static PARSER: DateTimeParser = DateTimeParser::new();
     let text = text.trim();
     let with_t = match text.get(10..11) {
         Some(" ") => format!("{}T{}", &text[..10], text[11..].trim_start()),
         _ => text.to_owned(),
     };
     let compact = with_t.replace(' ', "");
-    let seconds = |timestamp: Timestamp| timestamp.as_nanosecond() as f64 / 1e9;
-    if let Ok(timestamp) = PARSER.parse_timestamp(&compact) {
-        return ParsedTime::Zoned(seconds(timestamp));
-    }
-    match PARSER.parse_datetime(&compact) {
-        Ok(_naive) => ParsedTime::Naive,
-        Err(_) => ParsedTime::Invalid,
+    let Ok(pieces) = Pieces::parse(&compact) else { return ParsedTime::Invalid };
+    let datetime = pieces.date().to_datetime(pieces.time().unwrap_or_default());
+    let civil = datetime.strftime(if datetime.subsec_nanosecond() == 0 { "%FT%T" } else { "%FT%T%.6f" });
+    let Some(offset) = pieces.to_numeric_offset() else { return ParsedTime::Naive(civil.to_string()) };
+    let Ok(timestamp) = offset.to_timestamp(datetime) else { return ParsedTime::Invalid };
+    let (sign, minutes) =
+        if offset.seconds() < 0 { ('-', -offset.seconds() / 60) } else { ('+', offset.seconds() / 60) };
+    ParsedTime::Zoned {
+        seconds: timestamp.as_nanosecond() as f64 / 1e9,
+        iso: format!("{civil}{sign}{:02}:{:02}", minutes / 60, minutes % 60),
     }
 }
 
@@ -45,12 +52,6 @@ pub fn format_time(seconds: f64) -> String {
     }
 }
 
-/// Seconds since 1970 of a date and time in UTC.
-pub fn utc(datetime: DateTime) -> Option<f64> {
-    let zoned = datetime.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(zoned.timestamp().as_nanosecond() as f64 / 1e9)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,13 +59,16 @@ mod tests {
     #[test]
     fn reads_times() {
         let check = |text: &str, expected: ParsedTime| assert_eq!(parse_time(text), expected, "{text}");
-        check("2026-01-01T00:00:00+00:00", ParsedTime::Zoned(1_767_225_600.0));
-        check("2026-01-01 00:00:00+00:00", ParsedTime::Zoned(1_767_225_600.0));
-        check("2026-01-01T02:00+02", ParsedTime::Zoned(1_767_225_600.0));
-        check("2026-01-01T02:00:00.5+0200", ParsedTime::Zoned(1_767_225_600.5));
-        check("2026-01-01T00:00:00Z", ParsedTime::Zoned(1_767_225_600.0));
-        check("2026-01-01T00:00:00", ParsedTime::Naive);
-        check("2026-01-01T00:00", ParsedTime::Naive);
+        let zoned = |seconds: f64, iso: &str| ParsedTime::Zoned { seconds, iso: iso.to_owned() };
+        let naive = |iso: &str| ParsedTime::Naive(iso.to_owned());
+        check("2026-01-01T00:00:00+00:00", zoned(1_767_225_600.0, "2026-01-01T00:00:00+00:00"));
+        check("2026-01-01 00:00:00+00:00", zoned(1_767_225_600.0, "2026-01-01T00:00:00+00:00"));
+        check("2026-01-01T02:00+02", zoned(1_767_225_600.0, "2026-01-01T02:00:00+02:00"));
+        check("2026-01-01T02:00:00.5+0200", zoned(1_767_225_600.5, "2026-01-01T02:00:00.500000+02:00"));
+        check("2025-12-31T20:30:00-03:30", zoned(1_767_225_600.0, "2025-12-31T20:30:00-03:30"));
+        check("2026-01-01T00:00:00Z", zoned(1_767_225_600.0, "2026-01-01T00:00:00+00:00"));
+        check("2026-01-01T00:00:00", naive("2026-01-01T00:00:00"));
+        check("2026-01-01T00:00", naive("2026-01-01T00:00:00"));
         check("tomorrow-ish", ParsedTime::Invalid);
         check("now", ParsedTime::Invalid);
         check("", ParsedTime::Invalid);

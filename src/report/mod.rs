@@ -2,3 +2,4 @@
 
 pub mod palette;
 pub mod prediction;
+pub mod quorum;

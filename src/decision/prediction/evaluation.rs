@@ -247,12 +247,10 @@ fn failover_key(request: &Request, kind: Kind, written_directly: bool, leader: O
         (Kind::Switchover, true) => request.leader().or(leader),
         _ => request.leader(),
     };
-    let scheduled_at = request.scheduled_at().filter(|text| *text != "now").map(|text| ScheduledAt {
-        text: text.to_owned(),
-        at: match parse_time(text) {
-            ParsedTime::Zoned(at) => Some(at),
-            ParsedTime::Naive | ParsedTime::Invalid => None,
-        },
+    let scheduled_at = request.scheduled_at().filter(|text| *text != "now").map(|text| match parse_time(text) {
+        ParsedTime::Zoned { seconds, iso } => ScheduledAt { text: iso, at: Some(seconds) },
+        ParsedTime::Naive(iso) => ScheduledAt { text: iso, at: None },
+        ParsedTime::Invalid => ScheduledAt { text: text.to_owned(), at: None },
     });
     FailoverKey { leader: leader.map(str::to_owned), candidate: request.candidate().map(str::to_owned), scheduled_at }
 }

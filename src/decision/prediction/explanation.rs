@@ -191,6 +191,9 @@ fn explain(step: &Step<'_>) -> String {
             sync_standby.filter(|names| !names.is_empty()).unwrap_or("none")
         ),
         Step::Limited { member, limitation } => format!("{member}: {}", explain_limitation(*limitation)),
+        Step::NoVote { member, limitation } => {
+            format!("no vote of {member}: {}", explain_limitation(*limitation))
+        }
         Step::Lagging { member, lag_bytes, allowed_bytes } => format!(
             "{member} is {lag_bytes} bytes behind the position in /status; maximum_lag_on_failover allows \
              {allowed_bytes}"
@@ -218,7 +221,8 @@ fn explain(step: &Step<'_>) -> String {
             "it is {lag_bytes} bytes behind the position in /status; maximum_lag_on_failover allows {allowed_bytes}"
         ),
         Step::MyTimelineUnknown => "its timeline is unknown".to_owned(),
-        Step::MyTimelineBehind { timeline, cluster_timeline } => {
+        Step::MyTimelineBehind { timeline, cluster_timeline }
+        | Step::PrimaryTimelineBehind { timeline, cluster_timeline } => {
             format!("it is on timeline {timeline}, the cluster on {cluster_timeline} by /history")
         }
         Step::PrimaryAlive { member } => format!("{member} still runs as a primary"),

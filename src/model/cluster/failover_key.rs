@@ -21,7 +21,7 @@ pub struct FailoverKey {
 /// When a switchover is to happen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScheduledAt {
-    /// As written.
+    /// As Python's `datetime.isoformat()` writes it.
     pub text: String,
     /// Seconds since 1970; `None` when it has no time zone, which Patroni cannot compare with the clock.
     pub at: Option<f64>,
@@ -48,8 +48,8 @@ impl FailoverKey {
         let scheduled_at = match name("scheduled_at") {
             None => None,
             Some(text) => match parse_time(&text) {
-                ParsedTime::Zoned(at) => Some(ScheduledAt { text, at: Some(at) }),
-                ParsedTime::Naive => Some(ScheduledAt { text, at: None }),
+                ParsedTime::Zoned { seconds, iso } => Some(ScheduledAt { text: iso, at: Some(seconds) }),
+                ParsedTime::Naive(iso) => Some(ScheduledAt { text: iso, at: None }),
                 ParsedTime::Invalid => {
                     return Err(Raised::new("ParserError", format!("Unknown string format: {text}")));
                 }
