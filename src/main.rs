@@ -1,3 +1,9 @@
-//! Parses the arguments, runs, and maps the result to an exit code; nothing else.
+//! patrolint: ask what Patroni would do, before asking Patroni to do it.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os()).into()
+}

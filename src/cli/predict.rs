@@ -136,11 +136,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             answer(change(Kind::Switchover, request, switchover.via.via), &switchover.common, &switchover.common.input)
         }
         Action::Failover(failover) => {
-            let request = Request {
-                leader: failover.leader.clone(),
-                candidate: failover.candidate.clone(),
-                scheduled_at: None,
-            };
+            let request =
+                Request { leader: failover.leader.clone(), candidate: failover.candidate.clone(), scheduled_at: None };
             answer(change(Kind::Failover, request, failover.via.via), &failover.common, &failover.common.input)
         }
         Action::Crash(crash) => {
@@ -190,7 +187,7 @@ fn answer(question: Question, common: &CommonOptions, input: &InputOptions) -> R
     let prediction = predict(cluster, &question, Options { version: input.patroni_version, now });
     let registry = Registry::builtin();
     let bug = prediction.known_bug.as_ref().and_then(|bug| registry.find(bug.slug));
-    let code = bug.map(|rule| rule.code.as_str());
+    let code = bug.map(|rule| rule.code());
     let mut out = Vec::new();
     let written = match common.output.format {
         Format::Text => text::write(&prediction, code, common.verbose, common.output.palette(), &mut out),
