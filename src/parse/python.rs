@@ -181,11 +181,11 @@ fn convert_to_base_unit(number: Number, unit: &str, base_unit: &str) -> Option<N
     };
     let number = number * (table[index].1 / base_value as f64);
     let Some((_, multiplier)) = table.get(index + 1) else { return Some(Number::Float(number)) };
-    let rounded = Number::Float(number / multiplier).round()?;
-    Some(if 1.0 <= *multiplier {
-        Number::Int(rounded.saturating_mul(*multiplier as i128))
+    let rounded = (number / multiplier).round_ties_even();
+    Some(if 1.0 <= *multiplier && rounded.is_finite() {
+        Number::Int((rounded as i128).saturating_mul(*multiplier as i128))
     } else {
-        Number::Float(rounded as f64 * multiplier)
+        Number::Float(rounded * multiplier)
     })
 }
 
@@ -209,15 +209,14 @@ fn conversion_table(base_unit: &str) -> Option<Vec<(&'static str, f64)>> {
 
 /// `int(text, base)`, with Python's spaces, sign, prefix of the base and underscores between digits.
 pub(super) fn int_text(text: &str, base: u32) -> Option<i128> {
-    let text = strip(text);
+    let text = strip_number(text);
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let prefixes = match base {
-        2 => ["0b", "0B"],
-        8 => ["0o", "0O"],
-        16 => ["0x", "0X"],
-        _ => [" "; 2],
+    let without_prefix = match base {
+        2 => digits.strip_prefix("0b").or(digits.strip_prefix("0B")),
+        8 => digits.strip_prefix("0o").or(digits.strip_prefix("0O")),
+        16 => digits.strip_prefix("0x").or(digits.strip_prefix("0X")),
+        _ => None,
     };
-    let without_prefix = prefixes.iter().find_map(|prefix| digits.strip_prefix(prefix));
     let digits = without_prefix.map_or(digits, |digits| digits.strip_prefix('_').unwrap_or(digits));
     let parts_are_digits =
         digits.split('_').all(|part| !part.is_empty() && part.chars().all(|digit| digit.is_digit(base)));
@@ -236,7 +235,7 @@ pub(super) fn int_text(text: &str, base: u32) -> Option<i128> {
 
 /// `float(text)`
 pub(super) fn float_text(text: &str) -> Option<f64> {
-    let text = strip(text);
+    let text = strip_number(text);
     let bytes = text.as_bytes();
     let is_digit = |index: Option<usize>| index.and_then(|index| bytes.get(index)).is_some_and(u8::is_ascii_digit);
     let is_between_digits = |index: usize| is_digit(index.checked_sub(1)) && is_digit(Some(index + 1));
@@ -250,6 +249,11 @@ pub(super) fn float_text(text: &str) -> Option<f64> {
 /// `text.strip()`
 pub fn strip(text: &str) -> &str {
     text.trim_matches(|character: char| character.is_whitespace() || ('\x1c'..='\x1f').contains(&character))
+}
+
+/// The blanks that `int()` and `float()` step over: of ASCII text those of C alone.
+fn strip_number(text: &str) -> &str {
+    if text.is_ascii() { text.trim_matches(|blank| matches!(blank, '\t'..='\r' | ' ')) } else { strip(text) }
 }
 
 /// `repr(value)`

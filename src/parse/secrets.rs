@@ -1,18 +1,440 @@
 //! Finds secrets in trees and texts and hides them, before anything else sees the input.
+//!
+//! Two nets, one behind the other: [`conceal`] knows the structure and hides whatever stands below a key that names a
+//! secret; [`mask`] knows the text alone, so that it also finds secrets in comments and in text that does not parse.
+//! Where they cannot tell, they hide too much.
 
-use crate::parse::tree::{Node, Span};
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::LazyLock;
 
-/// Replaces every secret of a tree by [`crate::parse::tree::Value::Secret`] and tells where their texts stand.
-pub fn conceal(_document: &mut Node) -> Vec<Span> {
-    unimplemented!()
+use regex::Regex;
+
+use crate::parse::tree::{Node, Secret, Span, Style, Value};
+
+/// Replaces every secret of a tree by [`Value::Secret`] and tells where their texts stand.
+///
+/// A string that only contains a secret (a URL's password, `password=` in a connection string) stays a string with `***`
+/// in place of the secret. Nulls stay, for they hide nothing.
+pub fn conceal(document: &mut Node) -> Vec<Span> {
+    let mut found = Found::default();
+    conceal_below(document, false, &mut found);
+    // An alias brings a secret below a harmless key: where its anchor stands it is as secret.
+    conceal_places(document, &found.values);
+    found.parts.extend(found.values);
+    found.parts.sort_unstable();
+    found.parts
+}
+
+/// Where secrets stand.
+#[derive(Default)]
+struct Found {
+    /// Scalars that are secrets.
+    values: HashSet<Span>,
+    /// Parts of strings, or strings with a part that cannot be told from the rest.
+    parts: Vec<Span>,
 }
 
 /// The text with `spans` and everything that looks like a secret replaced by asterisks, with the same length in bytes.
-pub fn mask(_text: &str, _spans: &[Span]) -> String {
-    unimplemented!()
+///
+/// Line breaks stay, so that lines and columns stay what they are.
+pub fn mask(text: &str, spans: &[Span]) -> String {
+    let mut ranges = ranges(text);
+    ranges.extend(spans.iter().map(|span| span.start..span.end));
+    if ranges.is_empty() {
+        return text.to_owned();
+    }
+    let mut bytes = text.as_bytes().to_vec();
+    for range in ranges {
+        // Whole characters, whatever the span.
+        let end =
+            (range.end.min(text.len())..=text.len()).find(|end| text.is_char_boundary(*end)).unwrap_or(text.len());
+        let start = text.floor_char_boundary(range.start.min(end));
+        bytes[start..end].iter_mut().filter(|byte| !matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b'*');
+    }
+    String::from_utf8(bytes).expect("only whole characters were replaced, by ASCII")
 }
 
-/// Whether the value below a key of this name is a secret.
-pub(super) fn is_secret_key(_key: &str) -> bool {
-    false
+/// Whether the value below a key of this name is a secret: passwords, tokens and the like, not paths to files that hold
+/// them, nor settings about them.
+pub(super) fn is_secret_key(key: &str) -> bool {
+    const PARTS: [&str; 12] = [
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "credential",
+        "apikey",
+        "accesskey",
+        "privatekey",
+        "encryptionkey",
+        "authorization",
+        "authdata",
+    ];
+    const ENDS: [&str; 3] = ["pass", "pwd", "passw"];
+    const WHOLE: [&str; 2] = ["pw", "auth"];
+    const HARMLESS: [&str; 6] =
+        ["servertokens", "passwordencryption", "commandsupportsreload", "pgpass", "bypass", "secretname"];
+    const PATHS: [&str; 3] = ["file", "path", "dir"];
+    let name: String =
+        key.chars().filter(|letter| letter.is_alphanumeric()).map(|letter| letter.to_ascii_lowercase()).collect();
+    let ends_with = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    let names_secret =
+        PARTS.iter().any(|part| name.contains(part)) || ends_with(&ENDS) || WHOLE.contains(&name.as_str());
+    names_secret && !ends_with(&HARMLESS) && !ends_with(&PATHS)
+}
+
+fn conceal_below(node: &mut Node, is_secret: bool, found: &mut Found) {
+    match &mut node.value {
+        Value::Sequence(items) => items.iter_mut().for_each(|item| conceal_below(item, is_secret, found)),
+        Value::Mapping(mapping) => {
+            for entry in &mut mapping.entries {
+                let names_secret = matches!(&entry.key.value, Value::String(key) if is_secret_key(key));
+                conceal_below(&mut entry.key, is_secret, found);
+                conceal_below(&mut entry.value, is_secret || names_secret, found);
+            }
+        }
+        Value::Null | Value::Secret(_) => {}
+        value if is_secret => {
+            found.values.insert(node.span);
+            *value = Value::Secret(Secret::new(std::mem::replace(value, Value::Null)));
+        }
+        Value::String(text) => {
+            let ranges = merged(ranges(text));
+            let Some(last) = ranges.last() else { return };
+            // Offsets in the value are offsets in the text only if it stands there letter by letter.
+            let quote = usize::from(node.style == Style::Quoted);
+            let is_verbatim = node.style != Style::Block
+                && node.span.end.saturating_sub(node.span.start) == text.len() + 2 * quote
+                && last.end <= text.len();
+            if is_verbatim {
+                let start = node.span.start + quote;
+                found.parts.extend(
+                    ranges.iter().map(|range| Span::new(node.span.source, start + range.start, start + range.end)),
+                );
+            } else {
+                found.parts.push(node.span);
+            }
+            for range in ranges.into_iter().rev() {
+                text.replace_range(range, "***");
+            }
+        }
+        _ => {}
+    }
+}
+
+fn conceal_places(node: &mut Node, places: &HashSet<Span>) {
+    match &mut node.value {
+        Value::Sequence(items) => items.iter_mut().for_each(|item| conceal_places(item, places)),
+        Value::Mapping(mapping) => {
+            for entry in &mut mapping.entries {
+                conceal_places(&mut entry.key, places);
+                conceal_places(&mut entry.value, places);
+            }
+        }
+        Value::Null | Value::Secret(_) => {}
+        value if places.contains(&node.span) => {
+            *value = Value::Secret(Secret::new(std::mem::replace(value, Value::Null)));
+        }
+        _ => {}
+    }
+}
+
+fn pattern(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("the pattern is a constant that the tests compile")
+}
+
+/// What every secret that [`ranges`] finds has nearby; most texts have none of it.
+static TRACE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?i)pass|pwd|pw|secret|token|credential|[_-]?key|auth|://|-----BEGIN"));
+
+/// A name with `=` or `:` behind it, in any quotes; or an option of a command.
+static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?i)(?P<option>--)?(?P<name>\b[\w.-]*(?:pass|pwd|pw|secret|token|credential|key|auth)[\w.-]*)(?:\\*["'])?(?:[ \t]*(?P<sign>=>|:=|=|:)[ \t]*|(?P<blank>[ \t]+))"#,
+    )
+});
+
+static URL: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@"']*:(?P<password>[^\s/?\#"']*|[^\s"'@]*)@"#));
+
+static SQL: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?is)\bpassword\s+(?P<password>(?:E|U&)?'(?:[^'\\]|\\.|'')*'?|\$(\w*)\$.*?(?:\$\w*\$|\z))")
+});
+
+static PRIVATE_KEY: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<key>.*?)(?:-----END|\z)"));
+
+/// The parts of a text that look like secrets, in no order; they may overlap.
+fn ranges(text: &str) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    if !TRACE.is_match(text) {
+        return ranges;
+    }
+    let mut at = 0;
+    while let Some(captures) = ASSIGNMENT.captures_at(text, at) {
+        let (Some(whole), Some(name)) = (captures.get(0), captures.name("name")) else { break };
+        at = name.end();
+        let is_option = captures.name("option").is_some() && !name.as_str().starts_with("no-");
+        if !is_secret_key(name.as_str()) || captures.name("blank").is_some() && !is_option {
+            continue;
+        }
+        let is_colon = captures.name("sign").is_some_and(|sign| sign.as_str() == ":");
+        let range = value_range(text, name.start(), whole.end(), is_colon);
+        if captures.name("blank").is_some() && text[range.clone()].starts_with('-') {
+            continue;
+        }
+        at = at.max(range.end);
+        ranges.push(range);
+    }
+    for captures in URL.captures_iter(text) {
+        let password = captures.name("password").expect("the group is not optional");
+        let digits = password.as_str().bytes().take_while(u8::is_ascii_digit).count();
+        // `http://host:8008/path@…` has a port there.
+        if !(0 < digits && password.as_str()[digits..].starts_with('/')) {
+            ranges.push(password.range());
+        }
+    }
+    ranges.extend(SQL.captures_iter(text).filter_map(|captures| captures.name("password")).map(|found| found.range()));
+    ranges
+        .extend(PRIVATE_KEY.captures_iter(text).filter_map(|captures| captures.name("key")).map(|found| found.range()));
+    ranges.retain(|range| !range.is_empty());
+    ranges
+}
+
+/// How far a line is followed to its start; what stands further right is not indented but inside of braces.
+const MAX_INDENT_BYTES: usize = 1000;
+
+/// The value that starts at `start`, of a name that starts at `name_start`.
+fn value_range(text: &str, name_start: usize, start: usize, is_colon: bool) -> Range<usize> {
+    let rest = &text[start..];
+    let backslashes = rest.bytes().take_while(|byte| *byte == b'\\').count();
+    if let Some(quote @ ('"' | '\'')) = rest[backslashes..].chars().next()
+        && let Some(length) = quoted_length(rest, backslashes, quote)
+    {
+        return start..start + length;
+    }
+    let line_length = rest.find(['\n', '\r']).unwrap_or(rest.len());
+    if !is_colon {
+        let length = rest
+            .find(|character: char| character.is_whitespace() || matches!(character, '"' | '\''))
+            .unwrap_or(rest.len());
+        return start..start + if length == 0 { line_length } else { length };
+    }
+    let window = text.floor_char_boundary(name_start.saturating_sub(MAX_INDENT_BYTES));
+    let line_start = text[window..name_start].rfind(['\n', '\r']).map(|before| window + before + 1);
+    let before = &text[line_start.unwrap_or(window)..name_start];
+    let is_in_braces = before.contains(['{', ',']) || line_start.is_none() && 0 < window;
+    if is_in_braces && !rest.starts_with(['[', '{']) {
+        let length = rest.find([',', '}', ']', '\n', '\r']).unwrap_or(rest.len());
+        return start..start + length;
+    }
+    // A YAML value: the line, and those below that are indented deeper than the key.
+    let is_key = before.chars().all(|character| matches!(character, ' ' | '\t' | '-' | '"' | '\''));
+    let column = before.trim_end_matches(['"', '\'']).len();
+    let mut end = start + line_length;
+    loop {
+        let next = end + text[end..].chars().take_while(|character| matches!(character, '\n' | '\r')).count();
+        let line = text[next..].split(['\n', '\r']).next().unwrap_or_default();
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        let is_blank = indent == line.len() && !line.is_empty();
+        if !is_key || next == end || indent <= column && !is_blank {
+            return start..end;
+        }
+        end = next + line.len();
+    }
+}
+
+/// The length of a quoted text up to and with its closing quote, which has as many backslashes before it as the first.
+fn quoted_length(text: &str, backslashes: usize, quote: char) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = backslashes + 1;
+    loop {
+        at += text[at..].find(quote)?;
+        let before = bytes[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        let is_escaped = if backslashes == 0 { quote == '"' && before % 2 == 1 } else { before != backslashes };
+        let is_doubled = quote == '\'' && bytes.get(at + 1) == Some(&b'\'');
+        if !is_escaped && !is_doubled {
+            return Some(at + 1);
+        }
+        at += if is_doubled { 2 } else { 1 };
+    }
+}
+
+/// The same places without overlaps, in order.
+fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::source_map::SourceId;
+    use crate::parse::{json, yaml};
+
+    /// What is left of a text; `·` stands for a masked byte.
+    fn check_mask(text: &str, expect: &str) {
+        let masked = mask(text, &[]);
+        assert_eq!(masked.len(), text.len());
+        assert_eq!(masked, expect.replace('·', "*"), "{text:?}");
+    }
+
+    /// What the tree shows, and what the text with its spans masked.
+    fn check_tree(text: &str, expect_tree: &str, expect_text: &str) {
+        let mut node = match json::parse(SourceId(0), text) {
+            Ok(node) => node,
+            Err(_) => yaml::parse(SourceId(0), text).expect("valid YAML"),
+        };
+        let spans = conceal(&mut node);
+        assert_eq!(format!("{node:?}"), expect_tree);
+        assert_eq!(mask(text, &spans), expect_text.replace('·', "*"));
+    }
+
+    #[test]
+    fn key_names() {
+        for key in [
+            "password",
+            "PGPASSWORD",
+            "PATRONI_REPLICATION_PASSWORD",
+            "keyfile_password",
+            "sslpassword",
+            "passwd",
+            "ldapbindpasswd",
+            "pwd",
+            "pass",
+            "dbPass",
+            "token",
+            "consul_token",
+            "secret",
+            "AWS_SECRET_ACCESS_KEY",
+            "ssl_passphrase_command",
+            "auth_data",
+            "Authorization",
+            "api-key",
+            "credentials",
+        ] {
+            assert!(is_secret_key(key), "{key}");
+        }
+        for key in [
+            "pgpass",
+            "PATRONI_POSTGRESQL_PGPASS",
+            "passfile",
+            "server_tokens",
+            "password_encryption",
+            "username",
+            "keyfile",
+            "key",
+            "password_file",
+            "bypass_api_service",
+            "ssl_passphrase_command_supports_reload",
+            "bypass",
+            "compassion",
+            "authentication",
+            "scope",
+            "krb_server_keyfile",
+            "pw_reset_dir",
+        ] {
+            assert!(!is_secret_key(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn secrets_below_keys() {
+        check_tree(
+            "a: 1\npassword: x y\nb: 2",
+            r#"{"a": 1, "password": Secret(***), "b": 2}"#,
+            "a: 1\npassword: ···\nb: 2",
+        );
+        check_tree("password: 0123\n", r#"{"password": Secret(***)}"#, "password: ····\n");
+        check_tree("password:\nb: 2\n", r#"{"password": None, "b": 2}"#, "password:\nb: 2\n");
+        check_tree(
+            "password: {a: [b, 1]}\n",
+            r#"{"password": {Secret(***): [Secret(***), Secret(***)]}}"#,
+            &format!("password: {}\n", "·".repeat(11)),
+        );
+        check_tree(
+            "password: |\n  a\n  é\nb: 1\n",
+            r#"{"password": Secret(***), "b": 1}"#,
+            "password: ·\n···\n····\nb: 1\n",
+        );
+        check_tree(
+            "x: &x hunter\npassword: *x\n",
+            r#"{"x": Secret(***), "password": Secret(***)}"#,
+            "x: &x ······\npassword: ··\n",
+        );
+        check_tree(
+            "{\"password\": \"a\\\"b\", \"x\": 1}",
+            r#"{"password": Secret(***), "x": 1}"#,
+            "{\"password\": ······, \"x\": 1}",
+        );
+        check_tree(
+            "{user: a, token: b, host: c}",
+            r#"{"user": "a", "token": Secret(***), "host": "c"}"#,
+            "{user: a, token: ·, host: c}",
+        );
+        check_tree("password: 'a''b' # c\n", r#"{"password": Secret(***)}"#, "password: ······ # c\n");
+    }
+
+    #[test]
+    fn secrets_inside_of_strings() {
+        check_tree("u: postgres://é:p@s@h:1/d\n", r#"{"u": "postgres://é:***@h:1/d"}"#, "u: postgres://é:···@h:1/d\n");
+        check_tree(
+            r#"{"conn_url": "postgres://h:1/d", "api_url": "http://h:8008/patroni"}"#,
+            r#"{"conn_url": "postgres://h:1/d", "api_url": "http://h:8008/patroni"}"#,
+            r#"{"conn_url": "postgres://h:1/d", "api_url": "http://h:8008/patroni"}"#,
+        );
+        check_tree(
+            "primary_conninfo: host=h password='a b' user=u\n",
+            r#"{"primary_conninfo": "host=h password=*** user=u"}"#,
+            "primary_conninfo: host=h password=····· user=u\n",
+        );
+        check_tree(
+            "c: \"host=h\\tpassword=x\"\n",
+            r#"{"c": "host=h\tpassword=***"}"#,
+            &format!("c: {}\n", "·".repeat(20)),
+        );
+        check_tree("c: >\n  a --token xyz\n  b\n", r#"{"c": "a --token *** b\n"}"#, "c: ·\n···············\n···\n");
+    }
+
+    #[test]
+    fn secrets_in_any_text() {
+        check_mask("nothing here: 1\n", "nothing here: 1\n");
+        check_mask("# password: old one\r\nx: 1", "# password: ·······\r\nx: 1");
+        check_mask("\tpassword: x: y\n\tb: 1", "\tpassword: ····\n\tb: 1");
+        check_mask("{\"a\": {\"password\":\"x\",\"b\":1", "{\"a\": {\"password\":···,\"b\":1");
+        check_mask(r#"{"value": "{\"password\":\"x\",\"b\":1}"}"#, r#"{"value": "{\"password\":·····,\"b\":1}"}"#);
+        check_mask("password:\n  é\n  b\nc: 1\n", "password:\n····\n···\nc: 1\n");
+        check_mask("PGPASSWORD=x psql -h a", "PGPASSWORD=· psql -h a");
+        check_mask("export TOKEN='a b'; c", "export TOKEN=·····; c");
+        check_mask("ALTER USER a PASSWORD 'it''s' VALID", "ALTER USER a PASSWORD ······· VALID");
+        check_mask("host all all ::/0 password\n", "host all all ::/0 password\n");
+        check_mask("pg_dump --no-password -h a --password\n", "pg_dump --no-password -h a --password\n");
+        check_mask("etcd://a:b@c,etcd://a:d@e", "etcd://a:·@c,etcd://a:·@e");
+        check_mask("postgres://u:a/b@h", "postgres://u:···@h");
+        check_mask("http://h:8008/x?y=a@b", "http://h:8008/x?y=a@b");
+        check_mask(
+            "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----",
+            "-----BEGIN PRIVATE KEY-----\n···\n-----END PRIVATE KEY-----",
+        );
+        check_mask("Authorization: Basic YTpi\nHost: a", "Authorization: ··········\nHost: a");
+        check_mask("password: \"never closed\nb: 1", "password: ·············\nb: 1");
+        check_mask("  - password: a\n    user: b\n", "  - password: ·\n    user: b\n");
+    }
+
+    #[test]
+    fn spans_may_be_anything() {
+        let span = |start, end| Span::new(SourceId(0), start, end);
+        assert_eq!(mask("aéb", &[span(2, 2), span(1, 2), span(9, 3)]), "a**b");
+        assert_eq!(mask("aéb", &[span(0, 100)]), "****");
+        assert_eq!(mask("", &[span(0, 100)]), "");
+    }
 }

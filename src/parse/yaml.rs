@@ -105,10 +105,12 @@ fn advice(text: &str, at: usize) -> Option<String> {
     let at = text.floor_char_boundary(at);
     let line_start = text[..at].rfind(['\n', '\r']).map_or(0, |before| before + 1);
     let line = text[line_start..].split(['\n', '\r']).next().unwrap_or_default();
-    let mut value = line.trim_start();
+    let indented = line.trim_start();
+    let mut value = indented;
     while let Some(rest) = value.strip_prefix("- ") {
         value = rest.trim_start();
     }
+    let is_entry = value.len() < indented.len();
     let key_end = value.find(": ");
     let (key, value) = key_end.map_or(("", value), |end| (&value[..end], &value[end + 2..]));
     let value = value.trim();
@@ -117,7 +119,7 @@ fn advice(text: &str, at: usize) -> Option<String> {
         && value.chars().all(|character| character.is_ascii_hexdigit() || "*[]:.,".contains(character));
     if value.starts_with("{{") || value.starts_with("{%") {
         Some("a template was left unrendered: render it before Patroni reads the file, or quote the value".to_owned())
-    } else if is_address && !super::secrets::is_secret_key(key) {
+    } else if is_address && (is_entry || !key.is_empty()) && !super::secrets::is_secret_key(key) {
         Some(format!("quote the value: \"{value}\""))
     } else if value.starts_with(['*', '&', '!', '%', '@', '`', '[', ']', '{', '}', '|', '>', ',']) {
         Some("quote the value".to_owned())
