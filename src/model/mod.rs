@@ -2,4 +2,8 @@
 
 #![deny(clippy::disallowed_methods)]
 
+pub mod cluster;
+pub mod config;
 pub mod snapshot;
+pub mod time;
+pub mod version;

@@ -1,5 +1,6 @@
 //! The value tree that YAML and JSON are parsed into: Python's values, each with its place in the text.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use crate::input::source_map::SourceId;
@@ -119,10 +120,11 @@ impl PartialEq for Node {
 
 impl PartialEq for Mapping {
     fn eq(&self, other: &Self) -> bool {
-        let covers = |one: &Self, two: &Self| {
-            one.entries.iter().all(|entry| two.get_value(&entry.key.value) == one.get_value(&entry.key.value))
+        let (one, two) = (self.last_by_key(), other.last_by_key());
+        let has_equal = |(key, index): (&Key<'_>, &usize)| {
+            two.get(key).is_some_and(|other_index| self.entries[*index].value == other.entries[*other_index].value)
         };
-        covers(self, other) && covers(other, self)
+        one.len() == two.len() && one.iter().all(has_equal)
     }
 }
 
@@ -139,15 +141,50 @@ impl Mapping {
 
     /// The value of a key of any type; of repeated keys the last one.
     pub fn get_value(&self, key: &Value) -> Option<&Node> {
-        self.entries.iter().rev().find(|entry| entry.key.value == *key).map(|entry| &entry.value)
+        self.entries.iter().rev().find(|entry| Key::of(&entry.key.value) == Key::of(key)).map(|entry| &entry.value)
     }
 
     /// The entries that Python keeps: the last one of each key, in order of first appearance.
     pub fn effective(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().enumerate().filter_map(|(index, entry)| {
-            let is_first = self.entries[..index].iter().all(|earlier| earlier.key.value != entry.key.value);
-            is_first.then(|| self.entries.iter().rev().find(|last| last.key.value == entry.key.value).unwrap_or(entry))
-        })
+        let mut last = self.last_by_key();
+        self.entries
+            .iter()
+            .filter_map(move |entry| last.remove(&Key::of(&entry.key.value)).map(|index| &self.entries[index]))
+    }
+
+    /// The index of the last entry of each key.
+    fn last_by_key(&self) -> HashMap<Key<'_>, usize> {
+        self.entries.iter().enumerate().map(|(index, entry)| (Key::of(&entry.key.value), index)).collect()
+    }
+}
+
+/// A key as Python's dictionaries compare it: `1`, `1.0` and `True` are one key.
+#[derive(PartialEq, Eq, Hash)]
+enum Key<'a> {
+    Null,
+    Number(i128),
+    Float(u64),
+    Text(&'a str),
+    Timestamp(&'a str),
+    Binary(&'a [u8]),
+    /// No collection is a key in Python.
+    Collection,
+}
+
+impl<'a> Key<'a> {
+    fn of(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Number(i128::from(*value)),
+            Value::Int(value) => Self::Number(*value),
+            Value::Float(value) if *value as i128 as f64 == *value => Self::Number(*value as i128),
+            Value::Float(value) => Self::Float(value.to_bits()),
+            Value::String(value) => Self::Text(value),
+            Value::Timestamp(value) => Self::Timestamp(value),
+            Value::Binary(value) => Self::Binary(value),
+            Value::Sequence(_) | Value::Mapping(_) => Self::Collection,
+            Value::Secret(secret) => Self::of(secret.expose()),
+        }
     }
 }
 

@@ -1,4 +1,13 @@
 //! YAML as PyYAML's `safe_load` reads it.
+//!
+//! PyYAML reads YAML 1.1 with habits of its own, and parsers of YAML 1.2 refuse what it accepts (a bracket closed at
+//! column 0) and accept what it refuses (tabs between tokens). So the text is scanned here in the same three steps: tokens,
+//! a graph of nodes, values.
+
+mod compose;
+mod construct;
+mod scalar;
+mod scan;
 
 use crate::input::source_map::SourceId;
 use crate::parse::tree::{Node, Span};
@@ -16,9 +25,105 @@ pub struct YamlError {
 
 /// Parses one document as `yaml.safe_load` does; an empty text is null.
 ///
+/// Spans are of the values without their anchors and tags; that of a missing value is empty and follows its `:` or `-`.
+/// Beyond PyYAML it refuses an alias inside of its own anchor, and limits nesting and what aliases may repeat.
+///
 /// # Errors
 ///
 /// The text is one that PyYAML refuses.
-pub fn parse(_source: SourceId, _text: &str) -> Result<Node, YamlError> {
-    unimplemented!()
+pub fn parse(source: SourceId, text: &str) -> Result<Node, YamlError> {
+    let document = check_printable(text)
+        .and_then(|()| compose::graph(text, scan::tokens(text)?))
+        .and_then(|graph| construct::value(source, text, &graph));
+    document.map_err(|refusal| refusal.at(source, text))
+}
+
+/// Decodes a file as Patroni's `open()` does in a UTF-8 locale. A byte order mark stays; [`parse`] steps over it.
+///
+/// # Errors
+///
+/// The bytes are not UTF-8 (UTF-16, which PyYAML alone would read, is named), or contain a character that PyYAML's reader
+/// refuses. The span counts bytes.
+pub fn decode(source: SourceId, bytes: &[u8]) -> Result<&str, YamlError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let start = error.valid_up_to();
+        let is_utf_16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        let (message, help) = if is_utf_16 {
+            ("the file is UTF-16, which Patroni does not read".to_owned(), Some("save it as UTF-8".to_owned()))
+        } else {
+            (format!("the file is not UTF-8: byte 0x{:02x} at offset {start}", bytes[start]), None)
+        };
+        YamlError { message, span: Span::new(source, start, start + 1), help }
+    })?;
+    check_printable(text).map_err(|refusal| refusal.at(source, text))?;
+    Ok(text)
+}
+
+/// A [`YamlError`] before the source is known.
+#[derive(Clone, Debug, PartialEq)]
+struct Refusal {
+    message: String,
+    start: usize,
+    end: usize,
+    help: Option<String>,
+}
+
+impl Refusal {
+    fn new(message: String, start: usize, end: usize) -> Self {
+        Self { message, start, end, help: None }
+    }
+
+    fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    fn at(self, source: SourceId, text: &str) -> YamlError {
+        let start = self.start.min(text.len());
+        let end = text.floor_char_boundary(self.end.clamp(start, text.len()));
+        YamlError { message: self.message, span: Span::new(source, start, end), help: self.help }
+    }
+}
+
+/// Refuses the characters that PyYAML's reader refuses.
+///
+/// Source: yaml/reader.py, `Reader.NON_PRINTABLE`, PyYAML 6.0.3.
+fn check_printable(text: &str) -> Result<(), Refusal> {
+    let is_printable = |character: char| matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
+    match text.char_indices().find(|(_, character)| !is_printable(*character)) {
+        Some((start, character)) => {
+            let code = u32::from(character);
+            let message = format!("the control character U+{code:04X} at offset {start}, which YAML does not allow");
+            Err(Refusal::new(message, start, start + character.len_utf8())
+                .help("remove it; in double quotes it can be written as an escape such as \"\\x1b\""))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What to write instead of the value that starts at or before `at` on its line, when that is clear.
+fn advice(text: &str, at: usize) -> Option<String> {
+    let at = text.floor_char_boundary(at);
+    let line_start = text[..at].rfind(['\n', '\r']).map_or(0, |before| before + 1);
+    let line = text[line_start..].split(['\n', '\r']).next().unwrap_or_default();
+    let mut value = line.trim_start();
+    while let Some(rest) = value.strip_prefix("- ") {
+        value = rest.trim_start();
+    }
+    let key_end = value.find(": ");
+    let (key, value) = key_end.map_or(("", value), |end| (&value[..end], &value[end + 2..]));
+    let value = value.trim();
+    let is_address = value.contains(':')
+        && value.starts_with(['*', '['])
+        && value.chars().all(|character| character.is_ascii_hexdigit() || "*[]:.,".contains(character));
+    if value.starts_with("{{") || value.starts_with("{%") {
+        Some("a template was left unrendered: render it before Patroni reads the file, or quote the value".to_owned())
+    } else if is_address && !super::secrets::is_secret_key(key) {
+        Some(format!("quote the value: \"{value}\""))
+    } else if value.starts_with(['*', '&', '!', '%', '@', '`', '[', ']', '{', '}', '|', '>', ',']) {
+        Some("quote the value".to_owned())
+    } else if value.contains(": ") || value.ends_with(':') {
+        Some("quote the value, or put the nested key on a line of its own".to_owned())
+    } else {
+        None
+    }
 }

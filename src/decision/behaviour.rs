@@ -1,0 +1,219 @@
+//! The behaviours that changed between releases: which releases have each, as data.
+//!
+//! Decisions ask [`Behaviours`]; there are no copies of a function per release.
+
+use crate::model::version::PatroniVersion;
+
+/// A half-open range of releases; `until` of `None` is open.
+type Range = (PatroniVersion, Option<PatroniVersion>);
+
+/// A named behaviour and the releases that have it.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Its name.
+    pub behaviour: Behaviour,
+    /// The name as reports print it.
+    pub name: &'static str,
+    /// What it means, one sentence for users.
+    pub summary: &'static str,
+    /// The Patroni function that changed.
+    pub source: &'static str,
+    /// The change in Patroni's own tracker, where it was found.
+    pub pull_request: Option<&'static str>,
+    /// The releases that have it; several ranges where a fix was backported.
+    releases: &'static [Range],
+}
+
+/// The behaviours that decisions depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Behaviour {
+    /// `synchronous_mode: quorum` exists.
+    QuorumCommit,
+    /// In quorum mode the leader accepts any member as a candidate, also one outside `/sync`.
+    QuorumCandidatesUnrestricted,
+    /// The leader compares the number of healthy candidates with the quorum.
+    LeaderCountsVotes,
+    /// With a named candidate the leader does not ask for the quorum.
+    NamedCandidateSkipsQuorum,
+    /// When the candidate is excluded because it is unhealthy, the other members remain candidates.
+    ExcludedCandidateLeavesOthers,
+    /// `failover_priority` exists.
+    FailoverPriority,
+    /// A higher `failover_priority` of the former leader does not block others.
+    FormerLeaderPriorityIgnored,
+    /// `failover_priority` counts in plain synchronous mode, too.
+    PriorityInSyncMode,
+    /// A node whose PostgreSQL is still starting takes no part in the race.
+    StartingDisqualifies,
+    /// In the race of a manual action in synchronous mode only the sync standbys are compared.
+    ManualRaceAmongSyncStandbys,
+    /// patronictl's list of candidates leaves out the cluster's leader, not the leader that was named.
+    CtlExcludesClusterLeader,
+    /// `patronictl failover` takes `--leader`.
+    CtlFailoverTakesLeader,
+}
+
+const fn v(major: u16, minor: u16, patch: u16) -> PatroniVersion {
+    PatroniVersion::new(major, minor, patch)
+}
+
+/// The oldest release whose decisions the table covers; older ones are judged as this one, and reports say so.
+pub const OLDEST_COVERED: PatroniVersion = v(3, 2, 0);
+
+/// Every behaviour, in the order of [`Behaviour`].
+pub const TABLE: &[Row] = &[
+    Row {
+        behaviour: Behaviour::QuorumCommit,
+        name: "quorum-commit",
+        summary: "synchronous_mode: quorum exists; earlier releases read it as off",
+        source: "patroni/global_config.py, GlobalConfig.is_quorum_commit_mode",
+        pull_request: Some("2668"),
+        releases: &[(v(4, 0, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::QuorumCandidatesUnrestricted,
+        name: "quorum-candidates-unrestricted",
+        summary: "in quorum mode the leader accepts a switchover to a member that is not in /sync",
+        source: "patroni/ha.py, Ha.get_failover_candidates",
+        pull_request: Some("2668"),
+        releases: &[(v(4, 0, 0), Some(v(4, 0, 5)))],
+    },
+    Row {
+        behaviour: Behaviour::LeaderCountsVotes,
+        name: "leader-counts-votes",
+        summary: "in quorum mode the leader steps down only if enough healthy members are in sight to reach the quorum",
+        source: "patroni/ha.py, Ha.is_failover_possible",
+        pull_request: Some("3278"),
+        releases: &[(v(4, 0, 5), None)],
+    },
+    Row {
+        behaviour: Behaviour::NamedCandidateSkipsQuorum,
+        name: "named-candidate-skips-quorum",
+        summary: "with a named candidate the leader does not ask for the quorum; 4.0.5 does, and counts the candidate alone",
+        source: "patroni/ha.py, Ha.is_failover_possible",
+        pull_request: Some("3310"),
+        releases: &[(v(4, 0, 6), None)],
+    },
+    Row {
+        behaviour: Behaviour::ExcludedCandidateLeavesOthers,
+        name: "excluded-candidate-leaves-others",
+        summary: "when the candidate turns out unhealthy the former leader leaves the lock to other healthy members",
+        source: "patroni/ha.py, Ha.get_failover_candidates",
+        pull_request: Some("3310"),
+        releases: &[(v(4, 0, 6), None)],
+    },
+    Row {
+        behaviour: Behaviour::FailoverPriority,
+        name: "failover-priority",
+        summary: "of members with the same WAL position only those with the highest failover_priority take the lock",
+        source: "patroni/ha.py, Ha._is_healthiest_node",
+        pull_request: Some("2780"),
+        releases: &[(v(3, 2, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::FormerLeaderPriorityIgnored,
+        name: "former-leader-priority-ignored",
+        summary: "a higher failover_priority of the former leader does not stop others from taking the lock",
+        source: "patroni/ha.py, Ha._is_healthiest_node",
+        pull_request: Some("3297"),
+        releases: &[(v(3, 3, 7), Some(v(4, 0, 0))), (v(4, 0, 6), None)],
+    },
+    Row {
+        behaviour: Behaviour::PriorityInSyncMode,
+        name: "priority-in-sync-mode",
+        summary: "failover_priority counts in plain synchronous mode; some releases ignore it there",
+        source: "patroni/ha.py, Ha._is_healthiest_node",
+        pull_request: Some("3498"),
+        releases: &[(v(3, 2, 0), Some(v(4, 0, 0))), (v(4, 0, 8), Some(v(4, 1, 0))), (v(4, 1, 1), None)],
+    },
+    Row {
+        behaviour: Behaviour::StartingDisqualifies,
+        name: "starting-disqualifies",
+        summary: "a member whose PostgreSQL is still starting does not take the lock",
+        source: "patroni/ha.py, Ha.is_healthiest_node",
+        pull_request: Some("3518"),
+        releases: &[(v(3, 3, 9), Some(v(4, 0, 0))), (v(4, 0, 8), Some(v(4, 1, 0))), (v(4, 1, 1), None)],
+    },
+    Row {
+        behaviour: Behaviour::ManualRaceAmongSyncStandbys,
+        name: "manual-race-among-sync-standbys",
+        summary: "in the race of a switchover or failover in synchronous mode only sync standbys are compared; \
+                  an asynchronous member that is ahead no longer stops them",
+        source: "patroni/ha.py, Ha.manual_failover_process_no_leader",
+        pull_request: Some("3498"),
+        releases: &[(v(4, 0, 8), Some(v(4, 1, 0))), (v(4, 1, 1), None)],
+    },
+    Row {
+        behaviour: Behaviour::CtlExcludesClusterLeader,
+        name: "ctl-excludes-cluster-leader",
+        summary: "patronictl never offers the current leader as a candidate, whatever leader was named",
+        source: "patroni/ctl.py, _do_failover_or_switchover",
+        pull_request: None,
+        releases: &[(v(3, 2, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::CtlFailoverTakesLeader,
+        name: "ctl-failover-takes-leader",
+        summary: "patronictl failover has the option --leader",
+        source: "patroni/ctl.py, failover",
+        pull_request: None,
+        releases: &[(v(2, 0, 0), Some(v(4, 0, 0)))],
+    },
+];
+
+impl Row {
+    /// Whether `version` has this behaviour.
+    pub fn holds_in(&self, version: PatroniVersion) -> bool {
+        self.releases.iter().any(|(from, until)| *from <= version && until.is_none_or(|until| version < until))
+    }
+}
+
+/// The behaviours of one release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Behaviours(u32);
+
+impl Behaviours {
+    /// The behaviours of the release `version`, those of [`OLDEST_COVERED`] for older ones.
+    pub fn of(version: PatroniVersion) -> Self {
+        let version = version.max(OLDEST_COVERED);
+        let held = TABLE.iter().filter(|row| row.holds_in(version));
+        Self(held.fold(0, |set, row| set | 1 << row.behaviour as u8))
+    }
+
+    /// Whether this set holds `behaviour`.
+    pub fn has(self, behaviour: Behaviour) -> bool {
+        self.0 & (1 << behaviour as u8) != 0
+    }
+}
+
+/// The row of a behaviour.
+pub fn row(behaviour: Behaviour) -> &'static Row {
+    &TABLE[behaviour as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::version::KNOWN_RELEASES;
+
+    #[test]
+    fn rows_are_in_the_order_of_the_enum() {
+        for (index, row) in TABLE.iter().enumerate() {
+            assert_eq!(row.behaviour as usize, index, "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn releases_of_each_behaviour() {
+        let table: String = TABLE
+            .iter()
+            .map(|row| {
+                let releases: Vec<String> =
+                    KNOWN_RELEASES.iter().filter(|version| row.holds_in(**version)).map(ToString::to_string).collect();
+                format!("{} ({}): {}\n", row.name, row.pull_request.unwrap_or("-"), releases.join(" "))
+            })
+            .collect();
+        insta::assert_snapshot!(table);
+    }
+}

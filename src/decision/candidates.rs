@@ -1,0 +1,131 @@
+//! Whether anybody can take over, as the leader (or the former leader) judges.
+
+use crate::decision::behaviour::Behaviour;
+use crate::decision::step::Step;
+use crate::decision::view::{View, nofailover};
+use crate::model::cluster::{Member, MemberStatus, Raised, ReportedTimeline};
+
+/// Checks whether any other member is allowed to promote and healthy enough.
+///
+/// `cluster_lsn`: the shutdown position in bytes when the leader asks again while it shuts down, else 0.
+/// `exclude_failover_candidate`: leave the candidate of `/failover` out, because it was found unhealthy.
+///
+/// Source: patroni/ha.py, `Ha.is_failover_possible`, 3.2.0 to 4.1.5.
+pub fn is_failover_possible<'a>(
+    view: &View<'a>,
+    cluster_lsn: i128,
+    exclude_failover_candidate: bool,
+    steps: &mut Vec<Step<'a>>,
+) -> Result<bool, Raised> {
+    let candidates = failover_candidates(view, exclude_failover_candidate)?;
+    let named = view.failover().and_then(|failover| failover.candidate());
+    if candidates.is_empty() {
+        steps.push(match named {
+            Some(candidate) if view.config.synchronous_mode => {
+                let sync_standby = view.cluster.sync.sync_standby();
+                Step::CandidateNotSync { action: view.action(), candidate, sync_standby }
+            }
+            _ => Step::NoCandidates(view.action()),
+        });
+    }
+    let mut votes = -1;
+    for candidate in candidates {
+        if is_fit(view, candidate, cluster_lsn, steps)? {
+            votes += 1;
+            let wal_position = view.answers.of(&candidate.name).wal_position();
+            steps.push(Step::Healthy { member: &candidate.name, wal_position, votes });
+        }
+    }
+    if named.is_some() && !exclude_failover_candidate {
+        steps.extend(not_asked(view, named));
+    }
+    let skips_quorum = view.has(Behaviour::NamedCandidateSkipsQuorum) && named.is_some() && !exclude_failover_candidate;
+    let applies = view.has(Behaviour::LeaderCountsVotes) && view.quorum_commit_mode_is_active() && !skips_quorum;
+    let quorum = if applies { view.cluster.sync.quorum } else { 0 };
+    steps.push(Step::Votes { start: -1, votes, quorum, applies });
+    if votes < quorum && applies && view.has(Behaviour::NamedCandidateSkipsQuorum) {
+        steps.push(Step::QuorumUnreachable(quorum));
+        return Ok(false);
+    }
+    // 4.0.5 compares with the quorum alone; a negative one in /sync lets nobody's vote suffice. From 4.0.6 on one
+    // healthy member is needed in any case.
+    let needed = if view.has(Behaviour::NamedCandidateSkipsQuorum) { 0 } else { quorum };
+    Ok(needed <= votes)
+}
+
+/// The members to be asked.
+///
+/// Source: patroni/ha.py, `Ha.get_failover_candidates`, 3.2.0 to 4.1.5.
+fn failover_candidates<'a>(view: &View<'a>, exclude_failover_candidate: bool) -> Result<Vec<&'a Member>, Raised> {
+    let failover = view.failover();
+    let named = failover.and_then(|failover| failover.candidate());
+    let only_named = !(exclude_failover_candidate && view.has(Behaviour::ExcludedCandidateLeavesOthers));
+    let is_manual_failover = failover.is_some_and(|failover| failover.leader().is_none());
+    let sync_restricts = view.sync_mode_is_active()
+        && !is_manual_failover
+        && !(view.has(Behaviour::QuorumCandidatesUnrestricted) && view.config.quorum_commit_mode);
+    let mut candidates = Vec::new();
+    for member in &view.cluster.members {
+        let excluded = member.name == view.name || exclude_failover_candidate && named == Some(&member.name);
+        if sync_restricts && !view.cluster.sync.matches(&member.name) || excluded {
+            continue;
+        }
+        if nofailover(member)? || member.api_url.is_none() {
+            continue;
+        }
+        if !only_named || named.is_none_or(|named| named == member.name) {
+            candidates.push(member);
+        }
+    }
+    Ok(candidates)
+}
+
+/// Whether a candidate is healthy; says why if not.
+fn is_fit<'a>(
+    view: &View<'a>,
+    candidate: &'a Member,
+    cluster_lsn: i128,
+    steps: &mut Vec<Step<'a>>,
+) -> Result<bool, Raised> {
+    let member = candidate.name.as_str();
+    let status = view.answers.of(member);
+    if let Some(limitation) = status.limitation()? {
+        steps.push(Step::Limited { member, limitation });
+        return Ok(false);
+    }
+    let wal_position = status.wal_position();
+    if cluster_lsn != 0 && wal_position < cluster_lsn {
+        steps.push(Step::Lagging { member, lag_bytes: cluster_lsn - wal_position, allowed_bytes: 0 });
+        return Ok(false);
+    }
+    if let Some(lag_bytes) = view.excessive_lag(wal_position).filter(|_| cluster_lsn == 0) {
+        steps.push(Step::Lagging { member, lag_bytes, allowed_bytes: view.config.maximum_lag_on_failover });
+        return Ok(false);
+    }
+    if view.config.check_timeline {
+        let cluster_timeline = view.cluster.timeline;
+        let timeline = match status {
+            MemberStatus::Reachable { timeline: ReportedTimeline::Known(timeline), .. } => Some(*timeline),
+            MemberStatus::Reachable { timeline: ReportedTimeline::Invalid(raised), .. } => return Err(raised.clone()),
+            MemberStatus::Reachable { .. } | MemberStatus::Unreachable { .. } => None,
+        };
+        if timeline.is_none_or(|timeline| timeline < cluster_timeline) {
+            steps.push(Step::MemberTimelineBehind { member, timeline, cluster_timeline });
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The members that would count if the candidate were not named: what the explanation of a refusal needs.
+fn not_asked<'a>(view: &View<'a>, named: Option<&str>) -> Vec<Step<'a>> {
+    let others = view.cluster.members.iter().filter(|member| {
+        member.name != view.name
+            && named != Some(&member.name)
+            && member.api_url.is_some()
+            && nofailover(member) == Ok(false)
+            && view.answers.of(&member.name).limitation() == Ok(None)
+            && (!view.sync_mode_is_active() || view.cluster.sync.matches(&member.name))
+    });
+    others.map(|member| Step::NotAsked { member: &member.name }).collect()
+}

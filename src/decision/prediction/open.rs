@@ -1,0 +1,430 @@
+//! The questions that the input leaves open: tried with every answer that they can have.
+
+use std::collections::BTreeMap;
+
+use crate::decision::behaviour::{Behaviours, OLDEST_COVERED};
+use crate::decision::prediction::evaluation::{Evaluation, evaluate};
+use crate::decision::prediction::facts::{Facts, Origin};
+use crate::decision::prediction::{Options, Question, describe, version_is_assumed};
+use crate::input::source_map::SourceId;
+use crate::model::cluster::MemberStatus;
+use crate::model::snapshot::{ClusterSnapshot, DcsKey, RawValue};
+use crate::model::version::{KNOWN_RELEASES, PatroniVersion};
+use crate::parse::json;
+
+/// At most so many combinations of open questions are tried together.
+const MAXIMUM_COMBINATIONS: usize = 512;
+
+/// A missing fact that decides, with what comes of each of its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependency {
+    /// The fact that is missing.
+    pub fact: String,
+    /// How to get it.
+    pub how_to_tell: String,
+    /// Value of the fact → what happens then; empty when too little is known to say.
+    pub outcomes: Vec<(String, String)>,
+}
+
+/// Something taken for granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assumption {
+    /// What.
+    pub text: String,
+    /// What happens if it is not so, when that differs.
+    pub otherwise: Option<String>,
+}
+
+/// A fact that the input does not tell.
+struct Open {
+    fact: String,
+    how_to_tell: String,
+    alternatives: Vec<Alternative>,
+}
+
+/// One value that an open fact may have.
+struct Alternative {
+    name: String,
+    apply: Box<dyn Fn(&mut Facts)>,
+}
+
+/// Tries the open questions. Returns the smallest set of missing facts that decides (empty if none does), and what was
+/// assumed.
+pub fn examine(
+    snapshot: &ClusterSnapshot,
+    facts: &Facts,
+    question: &Question,
+    base: &Evaluation,
+    options: Options,
+) -> (Vec<Dependency>, Vec<Assumption>) {
+    let mut depends_on = unknowable(snapshot, facts);
+    if depends_on.is_empty() {
+        depends_on = deciding(facts, question, &missing(snapshot, facts, options));
+    }
+    (depends_on, assumptions(snapshot, facts, question, base))
+}
+
+/// Facts that are missing so thoroughly that no list of their values can be tried.
+fn unknowable(snapshot: &ClusterSnapshot, facts: &Facts) -> Vec<Dependency> {
+    let scope = &facts.scope;
+    let dependency = |fact: String, how_to_tell: String| Dependency { fact, how_to_tell, outcomes: Vec::new() };
+    let prefix = format!("/{}/{scope}/", facts.namespace);
+    let Some(dcs) = &snapshot.dcs else {
+        return vec![dependency(
+            format!("the contents of the DCS (leader, members, /config, /sync below {prefix})"),
+            format!("etcdctl get --prefix {prefix} -w json, or the like for your DCS"),
+        )];
+    };
+    if !dcs.keys.keys().any(|key| key.starts_with("members/")) {
+        return vec![dependency(
+            format!("the keys below {prefix}members/"),
+            format!("dump all keys: etcdctl get --prefix {prefix} -w json"),
+        )];
+    }
+    Vec::new()
+}
+
+/// Facts that are missing and have a list of values to try.
+fn missing(snapshot: &ClusterSnapshot, facts: &Facts, options: Options) -> Vec<Open> {
+    let mut open = Vec::new();
+    let prefix = format!("/{}/{}/", facts.namespace, facts.scope);
+    if options.version.is_none() && version_is_assumed(facts) {
+        open.push(versions(facts));
+    }
+    let config_is_object = |key: &DcsKey| key.json.as_ref().is_some_and(|json| json.as_mapping().is_some());
+    if !facts.keys.get("config").is_some_and(config_is_object) {
+        let alternatives = [
+            ("the defaults (asynchronous)", "{}"),
+            ("synchronous_mode: on", r#"{"synchronous_mode":true}"#),
+            ("synchronous_mode: quorum", r#"{"synchronous_mode":"quorum"}"#),
+            ("pause: true", r#"{"pause":true}"#),
+        ];
+        open.push(Open {
+            fact: match facts.keys.contains_key("config") {
+                true => format!("a usable {prefix}config (the key holds no JSON object: Patroni keeps what it knew)"),
+                false => format!("the key {prefix}config"),
+            },
+            how_to_tell: "patronictl show-config".to_owned(),
+            alternatives: alternatives
+                .into_iter()
+                .map(|(name, text)| key_alternative(name, "config", Some(text)))
+                .collect(),
+        });
+    }
+    let version = facts.nodes.values().next().map_or(PatroniVersion::newest(), |node| node.version.0);
+    let config = facts.config(version);
+    let is_primary = |node: &crate::decision::prediction::facts::NodeFacts| node.local.running && node.local.primary;
+    if facts.leader().is_none() && !config.paused {
+        // A primary that runs without the leader key either lost it a moment ago, or the dump lacks the key.
+        let primaries: Vec<&String> =
+            facts.nodes.iter().filter(|(_, node)| is_primary(node)).map(|(name, _)| name).collect();
+        if let [primary] = primaries[..] {
+            open.push(Open {
+                fact: format!("the key {prefix}leader ({primary} says that it runs as a primary)"),
+                how_to_tell: format!("etcdctl get {prefix}leader"),
+                alternatives: vec![
+                    Alternative { name: "no leader".to_owned(), apply: Box::new(|_| {}) },
+                    key_alternative(&format!("leader {primary}"), "leader", Some(primary)),
+                ],
+            });
+        }
+    }
+    if config.synchronous_mode && !facts.keys.contains_key("sync") {
+        open.extend(missing_sync(facts, &prefix, config.quorum_commit_mode));
+    }
+    open.extend(missing_status(snapshot, facts, &prefix));
+    open
+}
+
+/// One alternative for each group of releases that behave alike.
+fn versions(facts: &Facts) -> Open {
+    let mut groups: Vec<(Behaviours, Vec<PatroniVersion>)> = Vec::new();
+    for version in KNOWN_RELEASES.iter().filter(|version| OLDEST_COVERED <= **version) {
+        let behaviours = Behaviours::of(*version);
+        match groups.iter_mut().find(|(known, _)| *known == behaviours) {
+            Some((_, releases)) => releases.push(*version),
+            None => groups.push((behaviours, vec![*version])),
+        }
+    }
+    let unknown: Vec<&str> = facts
+        .nodes
+        .iter()
+        .filter(|(_, node)| node.version.1 == Origin::Assumed)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let alternatives = groups.into_iter().map(|(_, releases)| {
+        let version = *releases.last().expect("a group has at least one release");
+        Alternative {
+            name: format!("Patroni {}", ranges(&releases)),
+            apply: Box::new(move |facts: &mut Facts| {
+                let assumed = facts.nodes.values_mut().filter(|node| node.version.1 == Origin::Assumed);
+                assumed.for_each(|node| node.version.0 = version);
+                if facts.patronictl.1 == Origin::Assumed {
+                    facts.patronictl.0 = version;
+                }
+            }),
+        }
+    });
+    Open {
+        fact: format!("the Patroni release of {}", unknown.join(", ")),
+        how_to_tell: "patronictl version SCOPE; then give it as --patroni-version".to_owned(),
+        alternatives: alternatives.collect(),
+    }
+}
+
+/// `4.0.1-4.0.4, 4.0.6` for a sorted list of releases.
+fn ranges(releases: &[PatroniVersion]) -> String {
+    let position = |version: &PatroniVersion| KNOWN_RELEASES.binary_search(version).unwrap_or(usize::MAX);
+    let mut parts: Vec<(PatroniVersion, PatroniVersion)> = Vec::new();
+    for version in releases {
+        match parts.last_mut() {
+            Some((_, last)) if position(last) + 1 == position(version) => *last = *version,
+            _ => parts.push((*version, *version)),
+        }
+    }
+    let text = |(first, last): &(PatroniVersion, PatroniVersion)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    };
+    parts.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+fn missing_sync(facts: &Facts, prefix: &str, quorum: bool) -> Option<Open> {
+    let leader = facts.leader()?;
+    let standbys: Vec<&str> = facts.nodes.keys().map(String::as_str).filter(|name| *name != leader).collect();
+    let value = |standbys: &[&str], quorum: usize| {
+        serde_json::json!({"leader": leader, "sync_standby": standbys.join(","), "quorum": quorum}).to_string()
+    };
+    let mut alternatives = vec![Alternative {
+        name: "no /sync key: synchronous mode is not active yet".to_owned(),
+        apply: Box::new(|_| {}),
+    }];
+    if quorum {
+        let needed = standbys.len().saturating_sub(1);
+        let name = format!("voters {}, quorum {needed}", standbys.join(","));
+        alternatives.push(key_alternative(&name, "sync", Some(&value(&standbys, needed))));
+    } else {
+        for standby in &standbys {
+            alternatives.push(key_alternative(&format!("sync_standby {standby}"), "sync", Some(&value(&[standby], 0))));
+        }
+    }
+    Some(Open {
+        fact: format!("the key {prefix}sync (synchronous_mode is on)"),
+        how_to_tell: format!("etcdctl get {prefix}sync"),
+        alternatives,
+    })
+}
+
+/// The leader's last position decides who lags too much; without it nobody does.
+fn missing_status(snapshot: &ClusterSnapshot, facts: &Facts, prefix: &str) -> Option<Open> {
+    let keys = &snapshot.dcs.as_ref()?.keys;
+    if keys.contains_key("status") || keys.contains_key("optime/leader") {
+        return None;
+    }
+    let leader = facts.leader().and_then(|leader| facts.nodes.get(leader))?;
+    let text = format!("{{\"optime\":{}}}", leader.local.lsn);
+    Some(Open {
+        fact: format!("the key {prefix}status"),
+        how_to_tell: format!("etcdctl get {prefix}status"),
+        alternatives: vec![
+            Alternative { name: "no such key: nobody counts as lagging".to_owned(), apply: Box::new(|_| {}) },
+            key_alternative("the leader's position in its own key", "status", Some(&text)),
+        ],
+    })
+}
+
+/// The alternative in which a key of the DCS has this value.
+fn key_alternative(name: &str, key: &'static str, text: Option<&str>) -> Alternative {
+    let text = text.map(str::to_owned);
+    Alternative {
+        name: name.to_owned(),
+        apply: Box::new(move |facts: &mut Facts| match &text {
+            Some(text) => {
+                facts.keys.insert(key.to_owned(), supposed_key(text));
+            }
+            None => {
+                facts.keys.remove(key);
+            }
+        }),
+    }
+}
+
+/// A key as it would be with this value.
+pub(super) fn supposed_key(text: &str) -> DcsKey {
+    // Nothing points into a supposed value.
+    let source = SourceId(u32::MAX);
+    DcsKey {
+        source,
+        value: RawValue(text.to_owned()),
+        json: json::parse(source, text).ok(),
+        revision: None,
+        lease: None,
+        ttl_seconds: None,
+    }
+}
+
+/// The smallest set of open facts that decides; empty when every combination gives the same answer.
+fn deciding(facts: &Facts, question: &Question, open: &[Open]) -> Vec<Dependency> {
+    let combinations = combinations(open);
+    let outcomes: BTreeMap<&Vec<usize>, String> = combinations
+        .iter()
+        .map(|choice| {
+            let mut world = facts.clone();
+            open.iter().zip(choice).for_each(|(open, index)| (open.alternatives[*index].apply)(&mut world));
+            (choice, describe(&evaluate(&world, question)))
+        })
+        .collect();
+    let distinct = |chosen: &[usize]| -> bool {
+        // Whether the answers to the chosen questions alone fix the outcome.
+        let mut by_answer: BTreeMap<Vec<usize>, &String> = BTreeMap::new();
+        outcomes.iter().all(|(choice, outcome)| {
+            let key: Vec<usize> = chosen.iter().map(|index| choice[*index]).collect();
+            *by_answer.entry(key).or_insert(outcome) == outcome
+        })
+    };
+    let mut subsets: Vec<Vec<usize>> = (0u32..1 << open.len())
+        .map(|bits| (0..open.len()).filter(|index| bits & (1 << index) != 0).collect())
+        .collect();
+    subsets.sort_by_key(Vec::len);
+    let smallest = subsets.into_iter().find(|subset| distinct(subset)).unwrap_or_else(|| (0..open.len()).collect());
+    smallest
+        .iter()
+        .map(|index| Dependency {
+            fact: open[*index].fact.clone(),
+            how_to_tell: open[*index].how_to_tell.clone(),
+            outcomes: outcomes_of(&open[*index], *index, &outcomes),
+        })
+        .collect()
+}
+
+/// Each value of one open fact with what comes of it (several when other open facts matter, too), equal ones together.
+fn outcomes_of(open: &Open, index: usize, outcomes: &BTreeMap<&Vec<usize>, String>) -> Vec<(String, String)> {
+    let mut rows: Vec<(String, String)> = Vec::new();
+    for (position, alternative) in open.alternatives.iter().enumerate() {
+        let mut results: Vec<&str> = Vec::new();
+        for outcome in outcomes.iter().filter(|(choice, _)| choice[index] == position).map(|(_, outcome)| outcome) {
+            if !results.contains(&outcome.as_str()) {
+                results.push(outcome);
+            }
+        }
+        let result = results.join(", or ");
+        match rows.iter_mut().find(|(_, known)| *known == result) {
+            Some((names, _)) => {
+                names.push_str("; ");
+                names.push_str(alternative.name.trim_start_matches("Patroni "));
+            }
+            None => rows.push((alternative.name.clone(), result)),
+        }
+    }
+    rows
+}
+
+/// Every combination of answers, or, if these are too many, each question varied on its own.
+fn combinations(open: &[Open]) -> Vec<Vec<usize>> {
+    let count = open.iter().try_fold(1usize, |count, open| count.checked_mul(open.alternatives.len()));
+    if count.is_none_or(|count| MAXIMUM_COMBINATIONS < count) {
+        let base = vec![0; open.len()];
+        let varied = open.iter().enumerate().flat_map(|(index, open)| {
+            let base = base.clone();
+            (0..open.alternatives.len()).map(move |answer| {
+                let mut choice = base.clone();
+                choice[index] = answer;
+                choice
+            })
+        });
+        return varied.collect();
+    }
+    open.iter().fold(vec![Vec::new()], |choices, open| {
+        choices
+            .iter()
+            .flat_map(|choice| {
+                (0..open.alternatives.len()).map(move |answer| {
+                    let mut longer = choice.clone();
+                    longer.push(answer);
+                    longer
+                })
+            })
+            .collect()
+    })
+}
+
+/// What was taken for granted, with what happens otherwise.
+fn assumptions(snapshot: &ClusterSnapshot, facts: &Facts, question: &Question, base: &Evaluation) -> Vec<Assumption> {
+    let base_text = describe(base);
+    let otherwise = |change: &dyn Fn(&mut Facts)| {
+        let mut world = facts.clone();
+        change(&mut world);
+        let text = describe(&evaluate(&world, question));
+        (text != base_text).then_some(text)
+    };
+    let mut assumptions = Vec::new();
+    if snapshot.dcs.is_none() {
+        return assumptions;
+    }
+    let assumed: Vec<&String> = facts
+        .nodes
+        .iter()
+        .filter(|(_, node)| node.status_origin == Origin::Assumed)
+        .filter(|(_, node)| matches!(node.status, MemberStatus::Reachable { .. }))
+        .map(|(name, _)| name)
+        .collect();
+    let mut quiet = Vec::new();
+    for name in assumed {
+        let silent = |facts: &mut Facts| {
+            if let Some(node) = facts.nodes.get_mut(name) {
+                node.status = MemberStatus::Unreachable { reason: "its REST API does not answer".to_owned() };
+            }
+        };
+        match otherwise(&silent) {
+            Some(text) => assumptions.push(Assumption {
+                text: format!("{name} answers its REST API as its key in the DCS tells (no REST answer in this input)"),
+                otherwise: Some(format!("if it does not answer: {text}")),
+            }),
+            None => quiet.push(name.as_str()),
+        }
+    }
+    if !quiet.is_empty() {
+        assumptions.push(Assumption {
+            text: format!(
+                "{} {} as the DCS tells (no REST answer in this input)",
+                quiet.join(", "),
+                if quiet.len() == 1 { "answers its REST API" } else { "answer their REST APIs" }
+            ),
+            otherwise: None,
+        });
+    }
+    if facts.nodes.values().any(|node| node.status_origin == Origin::Assumed) {
+        assumptions.push(Assumption { text: "watchdogs, where required, work".to_owned(), otherwise: None });
+    }
+    if facts.patronictl.1 == Origin::Assumed && matches!(question, Question::Change { .. }) {
+        let version = facts.patronictl.0;
+        assumptions
+            .push(Assumption { text: format!("patronictl is of release {version}, as the leader"), otherwise: None });
+    }
+    for (name, node) in &facts.nodes {
+        let version = node.version.0;
+        if version < OLDEST_COVERED {
+            assumptions.push(Assumption {
+                text: format!(
+                    "{name}, Patroni {version}, decides as {OLDEST_COVERED} does: older releases are not covered yet"
+                ),
+                otherwise: None,
+            });
+        } else if node.version.1 != Origin::Assumed && !version.is_known() {
+            assumptions.push(Assumption {
+                text: format!(
+                    "{name} runs Patroni {version}, which is not known here, and decides as {}",
+                    nearest(version)
+                ),
+                otherwise: None,
+            });
+        }
+    }
+    assumptions
+}
+
+/// The newest known release that is not newer than `version`.
+fn nearest(version: PatroniVersion) -> PatroniVersion {
+    let older = KNOWN_RELEASES.iter().rev().find(|known| **known <= version);
+    *older.unwrap_or(&KNOWN_RELEASES[0])
+}

@@ -1,0 +1,313 @@
+//! Gate `race`: whether a node would try to take the leader lock once it is free.
+
+use crate::decision::behaviour::Behaviour;
+use crate::decision::candidates::is_failover_possible;
+use crate::decision::step::Step;
+use crate::decision::view::{View, nofailover};
+use crate::model::cluster::{FailoverKey, Limitation, Member, MemberStatus, Raised};
+
+/// What a node does when there is no leader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RaceDecision<'a> {
+    /// Whether it tries to take the lock; others may, too, and the first one has it. An exception: its HA loop fails.
+    pub takes_lock: Result<bool, Raised>,
+    /// How it came about.
+    pub steps: Vec<Step<'a>>,
+}
+
+/// Somebody to compare with in the race: a member, or a node known from `/failsafe` alone.
+struct Rival<'a> {
+    name: &'a str,
+    has_api_url: bool,
+    /// Looked at only in a comparison: until then malformed tags do no harm.
+    nofailover: Result<bool, Raised>,
+}
+
+impl<'a> Rival<'a> {
+    fn member(member: &'a Member) -> Self {
+        Self { name: &member.name, has_api_url: member.api_url.is_some(), nofailover: nofailover(member) }
+    }
+}
+
+/// Decides whether this node is healthy enough to take the lock.
+///
+/// Source: patroni/ha.py, `Ha.is_healthiest_node`, 3.2.0 to 4.1.5.
+pub fn is_healthiest_node<'a>(view: &View<'a>) -> RaceDecision<'a> {
+    let mut steps = Vec::new();
+    let takes_lock = decide(view, &mut steps);
+    RaceDecision { takes_lock, steps }
+}
+
+fn decide<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool, Raised> {
+    if !view.local.running {
+        steps.push(Step::NotRunning);
+        return Ok(false);
+    }
+    let failover = view.failover();
+    if view.config.paused && !view.local.tags.nofailover() {
+        if let Some(failover) = failover.filter(|failover| failover.scheduled_at.is_none()) {
+            if let Some(takes_lock) = manual_failover_process_no_leader(view, failover, steps)? {
+                return Ok(takes_lock);
+            }
+        }
+    }
+    if view.local.starting && view.has(Behaviour::StartingDisqualifies) {
+        steps.push(Step::Starting);
+        return Ok(false);
+    }
+    if view.local.primary {
+        return primary_may_keep_leading(view, steps);
+    }
+    if view.config.paused {
+        steps.push(Step::Paused);
+        return Ok(false);
+    }
+    if view.local.tags.nofailover() {
+        steps.push(Step::NoFailover);
+        return Ok(false);
+    }
+    if let Some(failover) = failover {
+        let sync_restricts = failover.leader().is_some() && view.sync_mode_is_active();
+        if sync_restricts && !view.cluster.sync.matches_or_leads(view.name) {
+            steps.push(Step::NotSync);
+            return Ok(false);
+        }
+        return Ok(manual_failover_process_no_leader(view, failover, steps)?.unwrap_or(false));
+    }
+    if !view.local.watchdog_healthy {
+        steps.push(Step::WatchdogUnusable);
+        return Ok(false);
+    }
+    automatic_race(view, steps)
+}
+
+/// A node that runs as a primary without the lock.
+fn primary_may_keep_leading<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool, Raised> {
+    if view.config.paused {
+        let initialize = view.cluster.initialize.as_deref().unwrap_or_default();
+        let is_ours = initialize.is_empty() || view.local.system_identifier == initialize;
+        steps.push(if is_ours { Step::IsPrimary } else { Step::PausedForeignSystem });
+        return Ok(is_ours);
+    }
+    let timeline = view.local.timeline.unwrap_or(0);
+    let cluster_timeline = view.cluster.timeline;
+    let is_behind = timeline < cluster_timeline;
+    steps.push(if is_behind { Step::PrimaryTimelineBehind { timeline, cluster_timeline } } else { Step::IsPrimary });
+    Ok(!is_behind)
+}
+
+/// The race after the leader was lost without a request.
+fn automatic_race<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool, Raised> {
+    let mut rivals = Vec::new();
+    let mut add = |rival: Rival<'a>| match rivals.iter_mut().find(|known: &&mut Rival<'_>| known.name == rival.name) {
+        Some(known) => *known = rival,
+        None => rivals.push(rival),
+    };
+    for member in &view.old_cluster.members {
+        add(Rival::member(member));
+    }
+    if view.config.failsafe_mode {
+        if let Some(failsafe) = &view.cluster.failsafe {
+            if !failsafe.is_empty() && failsafe.iter().all(|(name, _)| name != view.name) {
+                steps.push(Step::NotInFailsafe);
+                return Ok(false);
+            }
+            for (name, url) in failsafe {
+                let has_api_url = url.as_deref().is_some_and(|url| !url.is_empty());
+                add(Rival { name, has_api_url, nofailover: Ok(false) });
+            }
+        }
+    }
+    for member in &view.cluster.members {
+        add(Rival::member(member));
+    }
+    if view.sync_mode_is_active() {
+        if !view.config.quorum_commit_mode && !view.cluster.sync.matches_or_leads(view.name) {
+            steps.push(Step::NotSync);
+            return Ok(false);
+        }
+        rivals.retain(|rival| view.cluster.sync.matches_or_leads(rival.name));
+    }
+    let former_leader = view.old_cluster.leader_name();
+    compare_with_others(view, rivals, true, former_leader, steps)
+}
+
+/// A requested switchover or failover whose leader has stepped down. `None`: the node removed a request that cannot
+/// be fulfilled and goes on as if there were none.
+///
+/// Source: patroni/ha.py, `Ha.manual_failover_process_no_leader`, 3.2.0 to 4.1.5.
+fn manual_failover_process_no_leader<'a>(
+    view: &View<'a>,
+    failover: &'a FailoverKey,
+    steps: &mut Vec<Step<'a>>,
+) -> Result<Option<bool>, Raised> {
+    let action = view.action();
+    if let Some(candidate) = failover.candidate() {
+        if candidate == view.name {
+            steps.push(Step::IAmCandidate);
+            return Ok(Some(true));
+        }
+        if view.config.paused {
+            if view.cluster.member(candidate).is_none() && view.local.primary {
+                steps.push(Step::CandidateGone(action));
+                return Ok(None);
+            }
+            steps.push(Step::Paused);
+            return Ok(Some(false));
+        }
+        let sync_restricts = view.config.synchronous_mode && !view.config.quorum_commit_mode;
+        if sync_restricts && !view.cluster.sync.matches_or_leads(view.name) {
+            steps.push(Step::NotSync);
+            return Ok(Some(false));
+        }
+        if let Some(member) = view.cluster.member(candidate) {
+            match status_of(view, member.name.as_str(), member.api_url.is_some()).limitation()? {
+                None => {
+                    steps.push(Step::LeftToCandidate { action, candidate, me: view.name });
+                    return Ok(Some(false));
+                }
+                Some(limitation) => steps.push(Step::CandidateUnfit { action, candidate, limitation }),
+            }
+        }
+    } else if view.config.paused {
+        steps.push(Step::Paused);
+        return Ok(Some(false));
+    }
+    if failover.leader() == Some(view.name) {
+        let others = is_failover_possible(view, 0, failover.candidate().is_some(), steps)?;
+        steps.push(if others { Step::LeftToOthers } else { Step::OnlyMeLeft });
+        return Ok(Some(!others));
+    }
+    let among_sync = view.has(Behaviour::ManualRaceAmongSyncStandbys) && view.sync_mode_is_active();
+    let mut rivals = Vec::new();
+    for member in &view.cluster.members {
+        let was_leader = failover.leader.as_deref() == Some(&member.name);
+        if !was_leader && (!among_sync || view.cluster.sync.matches(&member.name)) {
+            rivals.push(Rival::member(member));
+        }
+    }
+    Ok(Some(compare_with_others(view, rivals, false, None, steps)?))
+}
+
+/// Whether this node is at least as good as everybody else, and has the votes that it needs.
+///
+/// Source: patroni/ha.py, `Ha._is_healthiest_node`, 3.2.0 to 4.1.5.
+fn compare_with_others<'a>(
+    view: &View<'a>,
+    rivals: Vec<Rival<'a>>,
+    check_replication_lag: bool,
+    former_leader: Option<&'a str>,
+    steps: &mut Vec<Step<'a>>,
+) -> Result<bool, Raised> {
+    let mine = view.local.lsn;
+    if let Some(lag_bytes) = view.excessive_lag(mine).filter(|_| check_replication_lag) {
+        steps.push(Step::IAmLagging { lag_bytes, allowed_bytes: view.config.maximum_lag_on_failover });
+        return Ok(false);
+    }
+    if !view.config.standby_cluster && view.config.check_timeline {
+        let Some(timeline) = view.local.timeline else {
+            steps.push(Step::MyTimelineUnknown);
+            return Ok(false);
+        };
+        let cluster_timeline = view.cluster.timeline;
+        if timeline < cluster_timeline {
+            steps.push(Step::MyTimelineBehind { timeline, cluster_timeline });
+            return Ok(false);
+        }
+    }
+    let sync = &view.cluster.sync;
+    let by_quorum = view.quorum_commit_mode_is_active();
+    let is_voter = |name: &str| by_quorum && sync.matches_or_leads(name);
+    let former_leader = if view.sync_mode_is_active() { sync.leader() } else { former_leader };
+    let start = if is_voter(view.name) { 0 } else { -1 };
+    let mut votes = start;
+    let mut nodes_ahead = 0;
+    let my_priority = view.local.tags.failover_priority();
+    let mut asked = Vec::with_capacity(rivals.len());
+    for rival in rivals {
+        // Before 4.0.0 the tags of a member without an API URL were looked at, too.
+        let is_looked_at = rival.has_api_url || !view.has(Behaviour::QuorumCommit);
+        if rival.name != view.name && is_looked_at {
+            let is_excluded = rival.nofailover.clone()? && !is_voter(rival.name);
+            if rival.has_api_url && !is_excluded {
+                asked.push(rival);
+            }
+        }
+    }
+    for rival in asked {
+        let member = rival.name;
+        let status = status_of(view, member, rival.has_api_url);
+        if let Some(limitation) = status.limitation()? {
+            if by_quorum && is_voter(member) {
+                steps.push(Step::NoVote { member, limitation });
+            }
+            continue;
+        }
+        let MemberStatus::Reachable { in_recovery, wal_position, tags, .. } = status else { continue };
+        if !in_recovery {
+            steps.push(Step::PrimaryAlive { member });
+            return Ok(false);
+        }
+        if mine < *wal_position {
+            nodes_ahead += 1;
+            steps.push(Step::Ahead { member, bytes: wal_position - mine });
+            if !view.sync_mode_is_active() || !sync.leader_matches(member) {
+                return Ok(false);
+            }
+            steps.push(Step::FormerLeaderAheadIgnored);
+            if view.has(Behaviour::QuorumCommit) {
+                continue;
+            }
+        }
+        // From 4.0.0 on only nodes whose PostgreSQL is up count, as rivals by priority and as voters.
+        if view.has(Behaviour::QuorumCommit) && *wal_position <= 0 {
+            continue;
+        }
+        let theirs = tags.as_ref().map_err(Clone::clone)?.failover_priority();
+        if mine == *wal_position && my_priority < theirs && view.has(Behaviour::FailoverPriority) {
+            let is_former = former_leader.is_some_and(|leader| !leader.is_empty() && leader == member);
+            let mode_counts_priority = match view.has(Behaviour::PriorityInSyncMode) {
+                true => !by_quorum,
+                false => !view.sync_mode_is_active(),
+            };
+            if is_former && view.has(Behaviour::FormerLeaderPriorityIgnored) {
+                steps.push(Step::FormerLeaderPriorityIgnored { member, theirs, mine: my_priority });
+            } else if mode_counts_priority || is_voter(member) {
+                steps.push(Step::HigherPriority { member, theirs, mine: my_priority });
+                return Ok(false);
+            }
+        }
+        if is_voter(member) {
+            votes += 1;
+            steps.push(Step::Vote { member, votes });
+        }
+    }
+    if !by_quorum {
+        return Ok(true);
+    }
+    steps.push(Step::Votes { start, votes, quorum: sync.quorum, applies: true });
+    if sync.quorum <= votes {
+        return Ok(true);
+    }
+    let was_leader = sync.leader() == Some(view.name) && nodes_ahead == 0;
+    if was_leader {
+        steps.push(Step::FormerLeaderNeedsNoVotes);
+    }
+    Ok(was_leader)
+}
+
+/// The answer of a node, which cannot be asked without an API URL.
+fn status_of<'a>(view: &View<'a>, name: &str, has_api_url: bool) -> &'a MemberStatus {
+    static NO_URL: std::sync::LazyLock<MemberStatus> =
+        std::sync::LazyLock::new(|| MemberStatus::Unreachable { reason: "it has no api_url in the DCS".to_owned() });
+    if has_api_url { view.answers.of(name) } else { &NO_URL }
+}
+
+/// Why a limitation keeps a node from voting, in words.
+pub fn explain_limitation(limitation: Limitation) -> &'static str {
+    match limitation {
+        Limitation::NotReachable => "its REST API does not answer",
+        Limitation::NotAllowedToPromote => "its tags forbid a promotion (nofailover, or failover_priority 0)",
+        Limitation::NotWatchdogCapable => "its watchdog is required and failed",
+    }
+}

@@ -1,0 +1,75 @@
+//! `/failover`: a requested or scheduled switchover or failover.
+
+use crate::model::cluster::Raised;
+use crate::model::time::{ParsedTime, parse_time};
+use crate::parse::python;
+use crate::parse::tree::{Node, Value};
+
+/// The key `/failover` as Patroni reads it.
+///
+/// Source: patroni/dcs/__init__.py, `Failover.from_node`, 4.1.5.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FailoverKey {
+    /// `leader`: set for a switchover.
+    pub leader: Option<String>,
+    /// `member`: the candidate.
+    pub candidate: Option<String>,
+    /// `scheduled_at`
+    pub scheduled_at: Option<ScheduledAt>,
+}
+
+/// When a switchover is to happen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScheduledAt {
+    /// As Python's `datetime.isoformat()` writes it.
+    pub text: String,
+    /// Seconds since 1970; `None` when it has no time zone, which Patroni cannot compare with the clock.
+    pub at: Option<f64>,
+}
+
+impl Eq for ScheduledAt {}
+
+impl FailoverKey {
+    /// Reads the key's value: an object, or the old form `leader:candidate`.
+    ///
+    /// # Errors
+    ///
+    /// `scheduled_at` is no time.
+    pub fn load(text: &str, json: Option<&Node>) -> Result<Self, Raised> {
+        let Some(json) = json else {
+            let mut parts = text.split(':').map(|part| python::strip(part).to_owned());
+            let leader = parts.next().filter(|_| !text.is_empty());
+            return Ok(Self { leader, candidate: parts.next(), scheduled_at: None });
+        };
+        let Value::Mapping(data) = &json.value else { return Ok(Self::default()) };
+        let name = |field: &str| {
+            data.get(field).filter(|node| python::truthy(&node.value)).map(|node| python::str(&node.value))
+        };
+        let scheduled_at = match name("scheduled_at") {
+            None => None,
+            Some(text) => match parse_time(&text) {
+                ParsedTime::Zoned { seconds, iso } => Some(ScheduledAt { text: iso, at: Some(seconds) }),
+                ParsedTime::Naive(iso) => Some(ScheduledAt { text: iso, at: None }),
+                ParsedTime::Invalid => {
+                    return Err(Raised::new("ParserError", format!("Unknown string format: {text}")));
+                }
+            },
+        };
+        Ok(Self { leader: name("leader"), candidate: name("member"), scheduled_at })
+    }
+
+    /// Whether the key asks for something: Patroni leaves `{}` behind when it is done.
+    pub fn is_requested(&self) -> bool {
+        self.leader().is_some() || self.candidate().is_some()
+    }
+
+    /// `leader`, empty counts as none.
+    pub fn leader(&self) -> Option<&str> {
+        self.leader.as_deref().filter(|name| !name.is_empty())
+    }
+
+    /// `candidate`, empty counts as none.
+    pub fn candidate(&self) -> Option<&str> {
+        self.candidate.as_deref().filter(|name| !name.is_empty())
+    }
+}

@@ -1,0 +1,150 @@
+//! What a member's REST API tells about itself.
+
+use crate::model::cluster::{Raised, Tags};
+use crate::parse::python;
+use crate::parse::tree::{Mapping, Node, Value};
+
+/// A member's answer to `GET /patroni`, distilled as Patroni does during checks and the leader race.
+///
+/// Source: patroni/ha.py, `_MemberStatus`, 4.1.5.
+#[derive(Clone, Debug)]
+pub enum MemberStatus {
+    /// No answer, or one that Patroni cannot use: counts as unreachable.
+    Unreachable {
+        /// Why, in words.
+        reason: String,
+    },
+    /// An answer with a WAL position.
+    Reachable {
+        /// `False` if it runs as a primary.
+        in_recovery: bool,
+        /// The greater of the received and the replayed location, in bytes; 0 on a primary.
+        wal_position: i128,
+        /// `timeline`
+        timeline: ReportedTimeline,
+        /// `tags`
+        tags: Result<Tags, Raised>,
+        /// `watchdog_failed`
+        watchdog_failed: bool,
+    },
+}
+
+/// The `timeline` of a REST answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReportedTimeline {
+    /// A number other than 0.
+    Known(i128),
+    /// Missing, null or 0.
+    Unknown,
+    /// Of a type that cannot be compared.
+    Invalid(Raised),
+}
+
+/// Why a member must not be promoted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limitation {
+    /// Its REST API does not answer as it should.
+    NotReachable,
+    /// It has the tag `nofailover`, or a `failover_priority` of 0 or less.
+    NotAllowedToPromote,
+    /// Its watchdog is required and failed.
+    NotWatchdogCapable,
+}
+
+impl Limitation {
+    /// Patroni's own words for it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NotReachable => "not reachable",
+            Self::NotAllowedToPromote => "not allowed to promote",
+            Self::NotWatchdogCapable => "not watchdog capable",
+        }
+    }
+}
+
+impl MemberStatus {
+    /// Reads the body of an answer; `None`: it was not JSON.
+    pub fn read(json: Option<&Node>) -> Self {
+        let unusable = |reason: &str| Self::Unreachable { reason: reason.to_owned() };
+        let Some(json) = json else { return unusable("its REST API answered something that is not JSON") };
+        let Value::Mapping(data) = &json.value else {
+            return unusable("its REST API answered JSON that is no object");
+        };
+        let wal = match data.get("wal").filter(|node| python::truthy(&node.value)).or_else(|| data.get("xlog")) {
+            Some(Node { value: Value::Mapping(wal), .. }) => wal,
+            _ => return unusable("its REST API answered without a WAL position (PostgreSQL is not running)"),
+        };
+        let role_is_primary = matches!(data.get("role").and_then(Node::as_str), Some("master" | "primary"));
+        let in_recovery = !(wal.get("location").is_some_and(|node| python::truthy(&node.value)) || role_is_primary);
+        let wal_position = match in_recovery {
+            true => match received_or_replayed(wal) {
+                Some(lsn) => lsn,
+                None => return unusable("its REST API answered with a WAL position that is no number"),
+            },
+            false => 0,
+        };
+        Self::Reachable {
+            in_recovery,
+            wal_position,
+            timeline: timeline(data),
+            tags: Tags::read(data.get("tags")),
+            watchdog_failed: data.get("watchdog_failed").is_some_and(|node| python::truthy(&node.value)),
+        }
+    }
+
+    /// `failover_limitation()`
+    ///
+    /// # Errors
+    ///
+    /// The answer's `tags` are of a type that raises.
+    pub fn limitation(&self) -> Result<Option<Limitation>, Raised> {
+        match self {
+            Self::Unreachable { .. } => Ok(Some(Limitation::NotReachable)),
+            Self::Reachable { tags, watchdog_failed, .. } => {
+                let tags = tags.as_ref().map_err(Clone::clone)?;
+                Ok(if tags.nofailover() {
+                    Some(Limitation::NotAllowedToPromote)
+                } else if *watchdog_failed {
+                    Some(Limitation::NotWatchdogCapable)
+                } else {
+                    None
+                })
+            }
+        }
+    }
+
+    /// The WAL position; 0 of an unreachable member and of a primary.
+    pub fn wal_position(&self) -> i128 {
+        match self {
+            Self::Unreachable { .. } => 0,
+            Self::Reachable { wal_position, .. } => *wal_position,
+        }
+    }
+}
+
+/// `int(max(wal.get('received_location', 0), wal.get('replayed_location', 0)))`; `None` where Python raises.
+fn received_or_replayed(wal: &Mapping) -> Option<i128> {
+    let location = |name: &str| match wal.get(name).map(|node| &node.value) {
+        None => Some(0),
+        Some(Value::Int(lsn)) => Some(*lsn),
+        Some(Value::Bool(lsn)) => Some(i128::from(*lsn)),
+        Some(float @ Value::Float(_)) => python::int(float),
+        Some(_) => None,
+    };
+    Some(location("received_location")?.max(location("replayed_location")?))
+}
+
+fn timeline(data: &Mapping) -> ReportedTimeline {
+    match data.get("timeline").map(|node| &node.value) {
+        Some(Value::Int(timeline)) if *timeline != 0 => ReportedTimeline::Known(*timeline),
+        Some(float @ Value::Float(_)) if python::truthy(float) => {
+            python::int(float).map_or(ReportedTimeline::Unknown, ReportedTimeline::Known)
+        }
+        Some(Value::Bool(true)) => ReportedTimeline::Known(1),
+        Some(value) if python::truthy(value) => ReportedTimeline::Invalid(Raised::new(
+            "TypeError",
+            format!("'<' not supported between instances of '{}' and 'int'", python::type_name(value)),
+        )),
+        _ => ReportedTimeline::Unknown,
+    }
+}

@@ -1,0 +1,77 @@
+//! The dynamic configuration as the decisions see it.
+
+use crate::model::version::PatroniVersion;
+use crate::parse::python;
+use crate::parse::tree::{Mapping, Value};
+
+/// Default of `maximum_lag_on_failover`, bytes.
+pub const DEFAULT_MAXIMUM_LAG_ON_FAILOVER: i128 = 1_048_576;
+/// Default of `ttl`, seconds.
+pub const DEFAULT_TTL: i128 = 30;
+/// Default of `loop_wait`, seconds.
+pub const DEFAULT_LOOP_WAIT: i128 = 10;
+
+/// What Patroni's decisions read of `/config`, with Patroni's own leniency and defaults.
+///
+/// Source: patroni/global_config.py, `GlobalConfig`, 4.1.5 (`patroni/config.py` before 3.3.0).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GlobalConfig {
+    /// `pause`
+    pub paused: bool,
+    /// `is_synchronous_mode`: requested, and this is no standby cluster.
+    pub synchronous_mode: bool,
+    /// `is_quorum_commit_mode`: `synchronous_mode: quorum`, which exists since 4.0.0. True in a standby cluster, too.
+    pub quorum_commit_mode: bool,
+    /// `synchronous_mode_strict`
+    pub synchronous_mode_strict: bool,
+    /// `synchronous_node_count`, at least 1 in strict mode.
+    pub synchronous_node_count: i128,
+    /// `maximum_lag_on_failover`, bytes.
+    pub maximum_lag_on_failover: i128,
+    /// `maximum_lag_on_syncnode`, bytes; negative: no limit.
+    pub maximum_lag_on_syncnode: i128,
+    /// `check_timeline`
+    pub check_timeline: bool,
+    /// `failsafe_mode`
+    pub failsafe_mode: bool,
+    /// Whether `standby_cluster` names a source to replicate from.
+    pub standby_cluster: bool,
+    /// `ttl`, seconds.
+    pub ttl_seconds: i128,
+    /// `loop_wait`, seconds.
+    pub loop_wait_seconds: i128,
+}
+
+impl GlobalConfig {
+    /// Reads the object in `/config` as the release `version` does; `None`: the defaults.
+    pub fn read(config: Option<&Mapping>, version: PatroniVersion) -> Self {
+        let value = |name: &str| config.and_then(|config| config.get(name)).map(|node| &node.value);
+        let mode = |name: &str| value(name).and_then(python::parse_bool).unwrap_or(false);
+        let int =
+            |name: &str, default: i128| value(name).and_then(|value| python::parse_int(value, None)).unwrap_or(default);
+        let standby_cluster = match value("standby_cluster") {
+            Some(Value::Mapping(standby)) => ["host", "port", "restore_command"]
+                .iter()
+                .any(|name| standby.get(name).is_some_and(|node| python::truthy(&node.value))),
+            _ => false,
+        };
+        let quorum_commit_mode = PatroniVersion::new(4, 0, 0) <= version
+            && value("synchronous_mode").is_some_and(|value| python::str(value).to_lowercase() == "quorum");
+        let synchronous_mode_strict = mode("synchronous_mode_strict");
+        let sync_is_ignored = standby_cluster && PatroniVersion::new(3, 2, 0) <= version;
+        Self {
+            paused: mode("pause"),
+            synchronous_mode: (mode("synchronous_mode") || quorum_commit_mode) && !sync_is_ignored,
+            quorum_commit_mode,
+            synchronous_mode_strict,
+            synchronous_node_count: int("synchronous_node_count", 1).max(i128::from(synchronous_mode_strict)),
+            maximum_lag_on_failover: int("maximum_lag_on_failover", DEFAULT_MAXIMUM_LAG_ON_FAILOVER),
+            maximum_lag_on_syncnode: int("maximum_lag_on_syncnode", -1),
+            check_timeline: mode("check_timeline"),
+            failsafe_mode: mode("failsafe_mode"),
+            standby_cluster,
+            ttl_seconds: int("ttl", DEFAULT_TTL),
+            loop_wait_seconds: int("loop_wait", DEFAULT_LOOP_WAIT),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Configuration as Patroni reads it.
+
+pub mod global;

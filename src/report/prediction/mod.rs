@@ -1,0 +1,4 @@
+//! Predictions as text and JSON.
+
+pub mod json;
+pub mod text;

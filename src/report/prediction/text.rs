@@ -1,0 +1,422 @@
+//! A prediction for people: the answer first, then why, then what to do.
+
+use std::io::{self, Write};
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::decision::api::Kind;
+use crate::decision::prediction::{
+    Count, Gate, GateReport, GateVerdict, LogLine, Prediction, Question, Racer, Verdict, Via,
+};
+use crate::report::palette::Palette;
+
+/// Widest line of running text, in columns.
+const TEXT_WIDTH: usize = 110;
+
+/// Writes a prediction as text. `bug_code`: the code of the rule that describes the known bug, if there is one.
+///
+/// # Errors
+///
+/// The writer fails.
+pub fn write(
+    prediction: &Prediction,
+    bug_code: Option<&str>,
+    verbose: bool,
+    palette: Palette,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut report = Text { prediction, verbose, palette, out };
+    report.headline()?;
+    report.dependencies()?;
+    report.gates()?;
+    report.consequences()?;
+    report.counting()?;
+    report.racers()?;
+    report.known_bug(bug_code)?;
+    report.ways()?;
+    report.evidence()
+}
+
+struct Text<'a, W> {
+    prediction: &'a Prediction,
+    verbose: bool,
+    palette: Palette,
+    out: &'a mut W,
+}
+
+impl<W: Write> Text<'_, W> {
+    fn headline(&mut self) -> io::Result<()> {
+        let prediction = self.prediction;
+        let evaluation = &prediction.evaluation;
+        let subject = subject(prediction);
+        let scope = &prediction.scope;
+        let is_crash = matches!(prediction.question, Question::Crash { .. });
+        match prediction.verdict {
+            Verdict::Depends => {
+                let word = self.palette.open("DEPENDS");
+                writeln!(self.out, "{word}  {subject} (cluster {scope}): the input lacks what decides")
+            }
+            Verdict::Accepted if is_crash => {
+                let word = self.palette.good("FAILOVER");
+                let winners = winners(&evaluation.winners);
+                writeln!(self.out, "{word}  {subject} (cluster {scope}): {winners}")
+            }
+            Verdict::Refused if is_crash => {
+                let word = self.palette.bad("NO FAILOVER");
+                writeln!(self.out, "{word}  {subject} (cluster {scope}): nobody takes over")
+            }
+            Verdict::Accepted => {
+                let word = self.palette.good("ACCEPTED");
+                let what = match evaluation.http_status {
+                    Some(202) => "it is scheduled".to_owned(),
+                    _ => winners(&evaluation.winners),
+                };
+                writeln!(self.out, "{word}  {subject} (cluster {scope}): {what}")
+            }
+            Verdict::Refused => {
+                let word = self.palette.bad("REFUSED");
+                let by = match evaluation.gate {
+                    Some(Gate::Ctl) => "by patronictl",
+                    Some(Gate::Api) => "by the REST API",
+                    Some(Gate::Leader) => "by the leader",
+                    Some(Gate::Race) | None => "nobody takes over",
+                };
+                writeln!(self.out, "{word}  {subject} (cluster {scope}), {by}")
+            }
+        }
+    }
+
+    fn dependencies(&mut self) -> io::Result<()> {
+        for dependency in &self.prediction.depends_on {
+            writeln!(self.out)?;
+            writeln!(self.out, "  {} {}", self.palette.bold("Missing:"), dependency.fact)?;
+            for (value, outcome) in &dependency.outcomes {
+                self.wrapped("    ", &format!("{value} → {outcome}"))?;
+            }
+            writeln!(self.out, "    to find out: {}", dependency.how_to_tell)?;
+        }
+        Ok(())
+    }
+
+    fn gates(&mut self) -> io::Result<()> {
+        let is_hopeless = self.prediction.depends_on.iter().any(|dependency| dependency.outcomes.is_empty());
+        if matches!(self.prediction.question, Question::Crash { .. }) || is_hopeless {
+            return Ok(());
+        }
+        writeln!(self.out)?;
+        if self.prediction.verdict == Verdict::Depends {
+            writeln!(self.out, "  With what the input holds:")?;
+        }
+        let rows: Vec<[String; 4]> = self.prediction.evaluation.gates.iter().map(row).collect();
+        let width = |column: usize, title: &str| {
+            rows.iter().map(|row| row[column].width()).max().unwrap_or(0).max(title.width())
+        };
+        let widths = [width(0, "gate"), width(1, "judged on"), width(2, "verdict")];
+        let heading = format!(
+            "  {:<a$}   {:<b$}   {:<c$}   because",
+            "gate",
+            "judged on",
+            "verdict",
+            a = widths[0],
+            b = widths[1],
+            c = widths[2]
+        );
+        writeln!(self.out, "{}", self.palette.faint(&heading))?;
+        let indent = 2 + widths.iter().sum::<usize>() + 9;
+        for (row, report) in rows.iter().zip(&self.prediction.evaluation.gates) {
+            let verdict = match (report.verdict, report.reached) {
+                (GateVerdict::Refuses, true) => self.palette.bad(&row[2]),
+                (GateVerdict::Passes, true) => self.palette.good(&row[2]),
+                _ => self.palette.faint(&row[2]),
+            };
+            let padding = " ".repeat(widths[2] - row[2].width());
+            let mut lines = wrap(&row[3], TEXT_WIDTH.saturating_sub(indent).max(40)).into_iter();
+            let first = lines.next().unwrap_or_default();
+            writeln!(
+                self.out,
+                "  {:<a$}   {:<b$}   {verdict}{padding}   {first}",
+                row[0],
+                row[1],
+                a = widths[0],
+                b = widths[1]
+            )?;
+            for line in lines {
+                writeln!(self.out, "{}{line}", " ".repeat(indent))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn consequences(&mut self) -> io::Result<()> {
+        if self.prediction.verdict == Verdict::Depends {
+            return Ok(());
+        }
+        let what = consequences(self.prediction);
+        if !what.is_empty() {
+            writeln!(self.out)?;
+            self.section("What happens", &what)?;
+        }
+        let gate = self.prediction.evaluation.gate;
+        for report in self.prediction.evaluation.gates.iter().filter(|report| Some(report.gate) == gate) {
+            self.log_lines(&report.log_lines)?;
+        }
+        for remark in &self.prediction.remarks {
+            self.section("Note", std::slice::from_ref(remark))?;
+        }
+        Ok(())
+    }
+
+    fn log_lines(&mut self, lines: &[LogLine]) -> io::Result<()> {
+        let mut nodes: Vec<&str> = lines.iter().map(|line| line.node.as_str()).collect();
+        nodes.dedup();
+        for node in nodes {
+            let of_node: Vec<String> = lines
+                .iter()
+                .filter(|line| line.node == node)
+                .map(|line| format!("{}: {}", line.level, line.text))
+                .collect();
+            self.section(&format!("{node}'s log"), &of_node)?;
+        }
+        Ok(())
+    }
+
+    fn counting(&mut self) -> io::Result<()> {
+        let is_shown = |report: &&GateReport| {
+            !report.counting.is_empty() && (self.verbose || report.verdict == GateVerdict::Refuses && report.reached)
+        };
+        let Some(report) = self.prediction.evaluation.gates.iter().find(is_shown) else { return Ok(()) };
+        let node = report.node.as_deref().unwrap_or("the leader");
+        writeln!(self.out)?;
+        let lines = &report.counting;
+        let width = lines.iter().map(|line| line.what.width()).max().unwrap_or(0).min(72);
+        let last = lines.len() - 1;
+        let text: Vec<String> =
+            lines.iter().enumerate().map(|(index, line)| count(line, width, index == last)).collect();
+        self.section(&format!("How {node} counts"), &text)
+    }
+
+    fn racers(&mut self) -> io::Result<()> {
+        let is_crash = matches!(self.prediction.question, Question::Crash { .. });
+        let race_decides = self.prediction.evaluation.gate == Some(Gate::Race);
+        if !(is_crash || race_decides || self.verbose) || !self.prediction.depends_on.is_empty() {
+            return Ok(());
+        }
+        let racers: Vec<&Racer> = self.prediction.evaluation.gates.iter().flat_map(|report| &report.racers).collect();
+        if racers.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.out)?;
+        let lines: Vec<String> = racers
+            .iter()
+            .map(|racer| {
+                let verdict = if racer.takes_lock { "may take the lock" } else { "does not take the lock" };
+                format!("{} ({}) {verdict}: {}", racer.node, racer.version, racer.reasons.join("; "))
+            })
+            .collect();
+        self.section("The race", &lines)
+    }
+
+    fn known_bug(&mut self, code: Option<&str>) -> io::Result<()> {
+        let Some(bug) = &self.prediction.known_bug else { return Ok(()) };
+        writeln!(self.out)?;
+        let code = code.map(|code| format!("{code} ")).unwrap_or_default();
+        let text = format!("{code}{}: {}, fixed in {} ({})", bug.slug, bug.releases, bug.fixed_in, bug.reference);
+        self.section("Known bug", &[text])
+    }
+
+    fn ways(&mut self) -> io::Result<()> {
+        let ways = &self.prediction.ways;
+        if ways.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.out)?;
+        writeln!(self.out, "  {}", self.palette.bold("Ways through, each predicted on this snapshot"))?;
+        let width = ways.iter().map(|way| way.what.width()).max().unwrap_or(0);
+        for (index, way) in ways.iter().enumerate() {
+            let padding = " ".repeat(width - way.what.width());
+            writeln!(self.out, "    {}  {}{padding}   {}", index + 1, way.what, way.outcome)?;
+            if let Some(command) = &way.command {
+                writeln!(self.out, "       {}", self.palette.faint(command))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn evidence(&mut self) -> io::Result<()> {
+        writeln!(self.out)?;
+        let seen = self.prediction.seen.join(", ");
+        let assumptions = &self.prediction.assumptions;
+        if assumptions.is_empty() {
+            return self.wrapped("  ", &format!("Seen: {seen}. Nothing had to be assumed."));
+        }
+        self.wrapped("  ", &format!("Seen: {seen}."))?;
+        for assumption in assumptions {
+            let otherwise = assumption.otherwise.as_ref().map(|text| format!("; {text}")).unwrap_or_default();
+            self.wrapped("  ", &format!("Assumed: {}{otherwise}.", assumption.text))?;
+        }
+        Ok(())
+    }
+
+    /// A title at the left and lines at its right.
+    fn section(&mut self, title: &str, lines: &[String]) -> io::Result<()> {
+        const COLUMN: usize = 16;
+        let mut title = title.to_owned();
+        if COLUMN < title.width() + 1 {
+            writeln!(self.out, "  {}", self.palette.bold(&title))?;
+            title = String::new();
+        }
+        for line in lines {
+            for piece in wrap(line, TEXT_WIDTH - COLUMN) {
+                let padding = " ".repeat(COLUMN - title.width());
+                writeln!(self.out, "  {}{padding}{piece}", self.palette.bold(&title))?;
+                title.clear();
+            }
+        }
+        Ok(())
+    }
+
+    fn wrapped(&mut self, indent: &str, text: &str) -> io::Result<()> {
+        for (index, line) in wrap(text, TEXT_WIDTH - indent.len()).into_iter().enumerate() {
+            let hanging = if index == 0 { "" } else { "  " };
+            writeln!(self.out, "{indent}{hanging}{line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The question in a few words: `switchover pg1 → pg2`.
+fn subject(prediction: &Prediction) -> String {
+    let leader = prediction.leader.as_deref().unwrap_or("no leader");
+    match &prediction.question {
+        Question::Change { kind, request, via } => {
+            let from = request.leader().unwrap_or(leader);
+            let change = match (kind, request.candidate()) {
+                (Kind::Switchover, Some(candidate)) => format!("switchover {from} → {candidate}"),
+                (Kind::Switchover, None) => format!("switchover {from} → any"),
+                (Kind::Failover, Some(candidate)) => format!("failover to {candidate}"),
+                (Kind::Failover, None) => "failover without a candidate".to_owned(),
+            };
+            let at = request.scheduled_at().map(|at| format!(" at {at}")).unwrap_or_default();
+            let via = match via {
+                Via::Ctl => "",
+                Via::Api => ", sent to the REST API",
+                Via::Dcs => ", written to the DCS",
+            };
+            format!("{change}{at}{via}")
+        }
+        Question::Crash { nodes } if nodes.is_empty() => format!("crash of the leader {leader}"),
+        Question::Crash { nodes } => format!("crash of {}", nodes.join(", ")),
+    }
+}
+
+fn winners(winners: &[String]) -> String {
+    match winners {
+        [winner] => format!("{winner} becomes the leader"),
+        winners => format!("{} becomes the leader", winners.join(" or ")),
+    }
+}
+
+fn row(report: &GateReport) -> [String; 4] {
+    let judged_on = match (&report.node, report.gate) {
+        (_, Gate::Ctl) => format!("patronictl {}", report.version),
+        (Some(node), _) => format!("{node}, Patroni {}", report.version),
+        (None, Gate::Race) => report.racers.iter().map(|racer| racer.node.as_str()).collect::<Vec<_>>().join(", "),
+        (None, _) => "–".to_owned(),
+    };
+    let verdict = match (report.verdict, report.reached) {
+        (GateVerdict::NotApplicable, _) => "–",
+        (GateVerdict::Bypassed, _) => "bypassed",
+        (_, false) if report.gate == Gate::Race => "–",
+        (GateVerdict::Passes, _) => "passes",
+        (GateVerdict::Refuses, _) => "refuses",
+    };
+    let because = match (report.reached, report.gate) {
+        (false, Gate::Race) => format!("not reached; with the lock free: {}", report.because),
+        (false, Gate::Leader) => format!("not reached; by itself: {}", report.because),
+        (false, Gate::Api) => format!("not on this way or not reached; by itself: {}", report.because),
+        (false, Gate::Ctl) => format!("not on this way; by itself: {}", report.because),
+        (true, _) => report.because.clone(),
+    };
+    [report.gate.name().to_owned(), judged_on, verdict.to_owned(), because]
+}
+
+fn consequences(prediction: &Prediction) -> Vec<String> {
+    let evaluation = &prediction.evaluation;
+    let stays = match &prediction.leader {
+        Some(leader) => format!("{leader} stays leader."),
+        None => "There is no leader, and none is made.".to_owned(),
+    };
+    let answer = match (evaluation.http_status, &evaluation.http_body) {
+        (Some(status), Some(body)) => format!("HTTP {status} \"{body}\""),
+        (Some(status), None) => format!("HTTP {status}"),
+        (None, _) => "No HTTP answer".to_owned(),
+    };
+    match (&prediction.question, evaluation.gate) {
+        (Question::Crash { .. }, None) => crash_losses(prediction),
+        (Question::Crash { .. }, _) => vec!["The cluster stays without a leader until somebody acts.".to_owned()],
+        (_, None) if evaluation.http_status == Some(202) => {
+            vec![format!(
+                "{answer}. The leader checks its candidates when the time comes; the gates leader and race show today's state."
+            )]
+        }
+        (_, None) if evaluation.http_status.is_some() => vec![match evaluation.http_body {
+            Some(_) => format!("{answer}."),
+            None => format!("{answer} \"Successfully switched over to …\", with the name of the one who is first."),
+        }],
+        (_, None) => Vec::new(),
+        (_, Some(Gate::Ctl)) => {
+            let message = evaluation.gates.iter().find_map(|report| report.message.clone()).unwrap_or_default();
+            vec![format!("patronictl prints \"Error: {message}\" and exits with 1; nothing is sent. {stays}")]
+        }
+        (Question::Change { via: Via::Ctl, .. }, Some(Gate::Api)) => {
+            vec![format!("{answer}. patronictl prints it and exits with 0. {stays}")]
+        }
+        (_, Some(Gate::Api)) => vec![format!("{answer}. {stays}")],
+        (Question::Change { via, .. }, Some(Gate::Leader)) => {
+            let exit = if *via == Via::Ctl { " patronictl prints it and exits with 0." } else { "" };
+            match evaluation.http_status {
+                Some(_) => vec![format!("{answer} after about a second.{exit} {stays}")],
+                None => vec![format!("The request vanishes from the DCS without a word to the caller. {stays}")],
+            }
+        }
+        (_, Some(Gate::Race)) => {
+            vec![format!("The leader shuts PostgreSQL down, but nobody else may take the lock. {answer}.")]
+        }
+    }
+}
+
+fn crash_losses(prediction: &Prediction) -> Vec<String> {
+    let is_unaffected = prediction.evaluation.gates.iter().all(|report| report.racers.is_empty());
+    match is_unaffected {
+        true => vec!["The leader is not among the lost nodes; it keeps its lock.".to_owned()],
+        false => {
+            vec!["After ttl seconds at most the lock is free; the first one to take it is the new leader.".to_owned()]
+        }
+    }
+}
+
+fn count(line: &Count, width: usize, is_last: bool) -> String {
+    let padding = " ".repeat(width.saturating_sub(line.what.width()));
+    let adds = line.adds.map(|adds| format!("{adds:+}")).unwrap_or_default();
+    match (line.total, is_last) {
+        (Some(total), true) => format!("{}{padding}  {:>3}     {total:>3}", line.what, ""),
+        (Some(total), false) if line.adds.is_none() => format!("{}{padding}  {:>3}     {total:>3}", line.what, ""),
+        (Some(total), false) => format!("{}{padding}  {adds:>3}  →  {total:>3}", line.what),
+        (None, _) => line.what.clone(),
+    }
+}
+
+/// Breaks a text at blanks into lines of at most `width` columns.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
