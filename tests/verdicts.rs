@@ -39,7 +39,12 @@ fn decisions_agree_with_recorded_patroni() {
     }
     assert!(10 <= releases, "only {releases} releases are recorded");
     assert!(1000 <= scenarios.len(), "only {} scenarios are recorded", scenarios.len());
-    assert!(failures.is_empty(), "{} disagreements:\n{}", failures.len(), failures[..failures.len().min(20)].join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} disagreements:\n{}",
+        failures.len(),
+        failures[..failures.len().min(20)].join("\n")
+    );
 }
 
 fn lines(path: &Path) -> Vec<Value> {
