@@ -129,3 +129,103 @@ fn advice(text: &str, at: usize) -> Option<String> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::tree::{Style, Value};
+
+    /// The text that the node at a route of keys and indexes covers.
+    fn check_span(text: &str, route: &[&str], expect: &str) {
+        let document = parse(SourceId(0), text).expect("valid YAML");
+        let node = route.iter().fold(&document, |node, step| match &node.value {
+            Value::Sequence(items) => &items[step.parse::<usize>().expect("an index")],
+            _ => node.get(step).expect("the key exists"),
+        });
+        assert_eq!(&text[node.span.start..node.span.end], expect, "{text:?}");
+    }
+
+    fn check_empty_span(text: &str, key: &str, offset: usize) {
+        let document = parse(SourceId(0), text).expect("valid YAML");
+        let span = document.get(key).expect("the key exists").span;
+        assert_eq!((span.start, span.end), (offset, offset), "{text:?}");
+    }
+
+    /// `expect` is the message, the text that it points at, and the help (empty for none).
+    fn check_error(text: &str, expect: (&str, &str, &str)) {
+        let error = parse(SourceId(0), text).expect_err("PyYAML refuses it");
+        let place = &text[error.span.start..error.span.end];
+        assert_eq!((error.message.as_str(), place, error.help.as_deref().unwrap_or_default()), expect, "{text:?}");
+    }
+
+    #[test]
+    fn spans_cover_the_text() {
+        check_span("\u{feff}é: ü # c\r\nb: 'x'\r\n", &["é"], "ü");
+        check_span("\u{feff}é: ü # c\r\nb: 'x'\r\n", &["b"], "'x'");
+        check_span("\u{feff}é: ü # c\r\nb: 'x'\r\n", &[], "é: ü # c\r\nb: 'x'");
+        check_span("a:\n  b: 1\n  c:\n  - 日\n  - 本\n\nd: 2\n", &["a"], "b: 1\n  c:\n  - 日\n  - 本");
+        check_span("a:\n  b: 1\n  c:\n  - 日\n  - 本\n\nd: 2\n", &["a", "c"], "- 日\n  - 本");
+        check_span("a:\n  b: 1\n  c:\n  - 日\n  - 本\n\nd: 2\n", &["a", "c", "1"], "本");
+        check_span("a: |  # c\n  é\n  b\n\nc: d", &["a"], "|  # c\n  é\n  b");
+        check_span("a: |\n\nc: d", &["a"], "|");
+        check_span("a: \"x\\n\n  é\" # c", &["a"], "\"x\\n\n  é\"");
+        check_span("a: x\n  y # c\nb: 1", &["a"], "x\n  y");
+        check_span("a: !!str &x 5\nb: *x", &["a"], "5");
+        check_span("a: !!str &x 5\nb: *x", &["b"], "5");
+        check_span("a: &x {b: [1, 2]} # c", &["a"], "{b: [1, 2]}");
+        check_span("a: [b: 1, c]", &["a", "0"], "b: 1");
+        check_span("a:\n- b:\n- c: *x\n".replace("*x", "1").as_str(), &["a"], "- b:\n- c: 1");
+        check_span("x: &x 1\na:\n  b: *x\nc: 2", &["a"], "b: *x");
+    }
+
+    #[test]
+    fn missing_values_have_a_place() {
+        check_empty_span("é:\nb: 1", "é", 3);
+        check_empty_span("é:  # c\nb: 1", "é", 3);
+        check_empty_span("b: 1\né: &x", "é", 11);
+        check_empty_span("{é, b: 1}", "é", 3);
+        check_empty_span("? é\n? b", "é", 4);
+        assert_eq!(parse(SourceId(0), "# c\n").expect("valid").span, Span::new(SourceId(0), 4, 4));
+    }
+
+    #[test]
+    fn keeps_every_entry_and_tells_the_merged_ones() {
+        let document = parse(SourceId(0), "x: &x {a: 1, b: 2}\ny:\n  <<: *x\n  a: 3\n  a: 4\n").expect("valid");
+        let mapping = document.get("y").and_then(Node::as_mapping).expect("a mapping");
+        let entries: Vec<_> =
+            mapping.entries.iter().map(|entry| (format!("{entry:?}", entry = entry.value), entry.merged)).collect();
+        let expect = [("1", true), ("2", true), ("3", false), ("4", false)];
+        assert_eq!(entries, expect.map(|(value, merged)| (value.to_owned(), merged)));
+        assert_eq!(mapping.get("a").map(|node| &node.value), Some(&Value::Int(4)));
+    }
+
+    #[test]
+    fn styles() {
+        let document = parse(SourceId(0), "[a, 'a', \"a\", [a]]").expect("valid");
+        let styles: Vec<_> = document.as_sequence().expect("a list").iter().map(|node| node.style).collect();
+        assert_eq!(styles, [Style::Plain, Style::Quoted, Style::Quoted, Style::Plain]);
+        assert_eq!(parse(SourceId(0), "|\n a").expect("valid").style, Style::Block);
+    }
+
+    #[test]
+    fn errors_name_the_construct() {
+        let tab = (
+            "a tab stands where YAML allows only spaces",
+            "\t",
+            "tabs cannot indent YAML nor separate its parts; use spaces",
+        );
+        check_error("a:\n\tb: 1", tab);
+        check_error("a: 1\t# é", tab);
+        check_error(
+            "é:\n  listen: *:5432",
+            (
+                "'*' at the start of a value refers to an anchor, and no such name follows",
+                "*",
+                "quote the value: \"*:5432\"",
+            ),
+        );
+        check_error("listen: [::]:8008", ("expected a value, but found ':'", ":", "quote the value: \"[::]:8008\""));
+        let template = "a template was left unrendered: render it before Patroni reads the file, or quote the value";
+        check_error("name: {{ var }}", ("'{{' starts a mapping in a mapping's key", "{{ var }}", template));
+    }
+}
