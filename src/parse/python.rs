@@ -364,7 +364,7 @@ pub(super) struct TimeParts<'a> {
 /// Source: yaml/constructor.py, `SafeConstructor.timestamp_regexp`, PyYAML 6.0.3.
 pub(super) fn timestamp_parts(text: &str) -> Option<TimestampParts<'_>> {
     /// The number at the start, of `min` to 2 digits (a year has 4).
-    fn number<'a>(text: &'a str, min: usize, max: usize) -> Option<(u32, &'a str)> {
+    fn number(text: &str, min: usize, max: usize) -> Option<(u32, &str)> {
         let length = text.bytes().take(max).take_while(u8::is_ascii_digit).count();
         (min <= length).then(|| text[..length].parse().ok().map(|number| (number, &text[length..])))?
     }

@@ -10,7 +10,7 @@ mod scalar;
 mod scan;
 
 use crate::input::source_map::SourceId;
-use crate::parse::tree::{Node, Span};
+use crate::parse::tree::{Node, Span, character_start};
 
 /// Why PyYAML refuses a text.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +79,7 @@ impl Refusal {
 
     fn at(self, source: SourceId, text: &str) -> YamlError {
         let start = self.start.min(text.len());
-        let end = text.floor_char_boundary(self.end.clamp(start, text.len()));
+        let end = character_start(text, self.end.clamp(start, text.len()));
         YamlError { message: self.message, span: Span::new(source, start, end), help: self.help }
     }
 }
@@ -102,7 +102,7 @@ fn check_printable(text: &str) -> Result<(), Refusal> {
 
 /// What to write instead of the value that starts at or before `at` on its line, when that is clear.
 fn advice(text: &str, at: usize) -> Option<String> {
-    let at = text.floor_char_boundary(at);
+    let at = character_start(text, at);
     let line_start = text[..at].rfind(['\n', '\r']).map_or(0, |before| before + 1);
     let line = text[line_start..].split(['\n', '\r']).next().unwrap_or_default();
     let indented = line.trim_start();
@@ -227,5 +227,70 @@ mod tests {
         check_error("listen: [::]:8008", ("expected a value, but found ':'", ":", "quote the value: \"[::]:8008\""));
         let template = "a template was left unrendered: render it before Patroni reads the file, or quote the value";
         check_error("name: {{ var }}", ("'{{' starts a mapping in a mapping's key", "{{ var }}", template));
+        check_error(
+            "name: {{ a }}-b",
+            ("expected another key or a smaller indentation, but found a value", "-b", template),
+        );
+        let quoted = "quote the whole value, in the other kind of quotes if it contains some";
+        check_error("a: \"b\" c", ("more text after a closing quote", "c", quoted));
+        let second = "quote the value, or put the nested key on a line of its own";
+        check_error("a: é: c", ("a second ': ' in a value without quotes", ":", second));
+        let space = "a space is needed after the ':' of a key";
+        check_error("a: 1\nb:2\nc: 3", ("expected a key with ':' at this indentation", "b:2", space));
+        let documents = "keep one document in the file, or several files in a directory";
+        check_error("a: 1\n---\nb: 2", ("a second document ('---')", "---", documents));
+        check_error("a: é'\nb: 'x", ("a quote (') is never closed", "'", ""));
+        check_error(
+            "a: 2024-13-01",
+            ("this date is not valid", "2024-13-01", "correct the date, or quote the value if it is none"),
+        );
+        check_error("x: &x [*x]", ("an anchor ('&') contains an alias ('*') to itself", "[*x]", ""));
+    }
+
+    #[test]
+    fn errors_keep_secrets() {
+        for text in [
+            "password: *hunter2.",
+            "password: *:99",
+            "password: @hunter2",
+            "password: a: hunter2",
+            "x:\n  *:99",
+            "password: !hunter2 x",
+        ] {
+            let error = format!("{:?}", parse(SourceId(0), text).expect_err("PyYAML refuses it"));
+            assert!(!error.contains("hunter2") && !error.contains(":99"), "{error}");
+        }
+    }
+
+    #[test]
+    fn bounds() {
+        let is_refused =
+            |text: &str, reason: &str| parse(SourceId(0), text).is_err_and(|error| error.message.contains(reason));
+        for text in ["[", "{a: ", "- ", "? ", "{[", "- ? "] {
+            assert!(is_refused(&text.repeat(100_000), "nested more than 400 deep"), "{text}");
+        }
+        let line = |index: usize, text: &str| {
+            format!("k{index}: &k{index} {}\n", text.replace('*', &format!("*k{}", index.saturating_sub(1))))
+        };
+        let chain =
+            |text: &str| "k0: &k0 {}\n".to_owned() + &(1..1000).map(|index| line(index, text)).collect::<String>();
+        assert!(is_refused(&chain("[*]"), "nested more than 400 deep"));
+        assert!(is_refused(&chain("[*, *]"), "repeat too much"));
+        assert!(is_refused(&chain("{<<: [*, *]}"), "repeat too much"));
+    }
+
+    #[test]
+    fn decoding() {
+        let check = |bytes: &[u8], expect: Result<&str, (&str, usize)>| {
+            let error = decode(SourceId(0), bytes).map_err(|error| (error.message, error.span.start));
+            assert_eq!(
+                error.as_ref().map_err(|(message, start)| (message.as_str(), *start)),
+                expect.as_ref().map_err(|error| *error)
+            );
+        };
+        check("\u{feff}a: é".as_bytes(), Ok("\u{feff}a: é"));
+        check(b"a: \xff", Err(("the file is not UTF-8: byte 0xff at offset 3", 3)));
+        check(b"\xff\xfea\0", Err(("the file is UTF-16, which Patroni does not read", 0)));
+        check("é\0".as_bytes(), Err(("the control character U+0000 at offset 2, which YAML does not allow", 2)));
     }
 }
