@@ -41,7 +41,7 @@ enum Action {
 /// A planned change of leader, as by patronictl switchover
 #[derive(Debug, Args)]
 struct SwitchoverArguments {
-    /// The leader to be named in the request; default: the present one
+    /// The leader to be named in the request; default: the present one, but none with --via api
     #[arg(long, value_name = "NODE", help_heading = "Request")]
     leader: Option<String>,
 
@@ -136,11 +136,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             answer(change(Kind::Switchover, request, switchover.via.via), &switchover.common, &switchover.common.input)
         }
         Action::Failover(failover) => {
-            let request = Request {
-                leader: failover.leader.clone(),
-                candidate: failover.candidate.clone(),
-                scheduled_at: None,
-            };
+            let request =
+                Request { leader: failover.leader.clone(), candidate: failover.candidate.clone(), scheduled_at: None };
             answer(change(Kind::Failover, request, failover.via.via), &failover.common, &failover.common.input)
         }
         Action::Crash(crash) => {
@@ -190,10 +187,10 @@ fn answer(question: Question, common: &CommonOptions, input: &InputOptions) -> R
     let prediction = predict(cluster, &question, Options { version: input.patroni_version, now });
     let registry = Registry::builtin();
     let bug = prediction.known_bug.as_ref().and_then(|bug| registry.find(bug.slug));
-    let code = bug.map(|rule| rule.code.as_str());
+    let code = bug.map(|rule| rule.code());
     let mut out = Vec::new();
     let written = match common.output.format {
-        Format::Text => text::write(&prediction, code, common.verbose, common.output.palette(), &mut out),
+        Format::Text => text::write(&prediction, code, common.verbose, common.output.look(), &mut out),
         Format::Json => json::write(&prediction, code, &mut out),
     };
     written.expect("writing to memory does not fail");

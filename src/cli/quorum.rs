@@ -31,9 +31,12 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let snapshot = arguments.input.load()?;
     let cluster = arguments.input.only_cluster(&snapshot)?;
     let Some(dcs) = cluster.dcs.as_ref().filter(|dcs| dcs.keys.keys().any(|key| key.starts_with("members/"))) else {
-        Failure::new(format!("cluster {}: who counts is written in the DCS, and the input holds no keys of it", cluster.scope))
-            .with_help(format!("etcdctl get --prefix /{}/{}/ -w json", cluster.namespace, cluster.scope))
-            .print();
+        Failure::new(format!(
+            "cluster {}: who counts is written in the DCS, and the input holds no keys of it",
+            cluster.scope
+        ))
+        .with_help(format!("etcdctl get --prefix /{}/{}/ -w json", cluster.namespace, cluster.scope))
+        .print();
         return Ok(Exit::Unjudged);
     };
     let facts = Facts::collect(cluster, arguments.input.patroni_version, None);
@@ -42,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     })?;
     let mut out = Vec::new();
     let written = match arguments.output.format {
-        Format::Text => text::write(&table, &dcs.servers, arguments.output.palette(), &mut out),
+        Format::Text => text::write(&table, &dcs.servers, arguments.output.look().palette, &mut out),
         Format::Json => json::write(&table, &dcs.servers, &mut out),
     };
     written.expect("writing to memory does not fail");

@@ -1,5 +1,7 @@
 //! What Patroni would do: pure functions, each naming the Patroni function that it mirrors.
 
+#![deny(clippy::disallowed_methods)]
+
 pub mod api;
 pub mod behaviour;
 mod candidates;
