@@ -58,6 +58,9 @@ const fn v(major: u16, minor: u16, patch: u16) -> PatroniVersion {
     PatroniVersion::new(major, minor, patch)
 }
 
+/// The oldest release whose decisions the table covers; older ones are judged as this one, and reports say so.
+pub const OLDEST_COVERED: PatroniVersion = v(3, 2, 0);
+
 /// Every behaviour, in the order of [`Behaviour`].
 pub const TABLE: &[Row] = &[
     Row {
@@ -171,8 +174,9 @@ impl Row {
 pub struct Behaviours(u32);
 
 impl Behaviours {
-    /// The behaviours of the release `version`.
+    /// The behaviours of the release `version`, those of [`OLDEST_COVERED`] for older ones.
     pub fn of(version: PatroniVersion) -> Self {
+        let version = version.max(OLDEST_COVERED);
         let held = TABLE.iter().filter(|row| row.holds_in(version));
         Self(held.fold(0, |set, row| set | 1 << row.behaviour as u8))
     }

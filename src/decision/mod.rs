@@ -1,11 +1,14 @@
 //! What Patroni would do: pure functions, each naming the Patroni function that it mirrors.
 
+#![deny(clippy::disallowed_methods)]
+
 pub mod api;
 pub mod behaviour;
 mod candidates;
 pub mod ctl;
 pub mod leader;
 pub mod prediction;
+pub mod quorum;
 pub mod race;
 pub mod step;
 pub mod view;

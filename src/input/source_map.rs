@@ -77,6 +77,14 @@ impl Source {
         Position { line, column: before.chars().filter(|character| *character != '\u{feff}').count() + 1 }
     }
 
+    /// Start offset and text of a line, counted from 1, without its line break; `None` past the last line.
+    pub fn line(&self, number: usize) -> Option<(usize, &str)> {
+        let start = *self.line_starts.get(number.checked_sub(1)?)?;
+        let end = self.line_starts.get(number).map_or(self.text.len(), |next| next - 1);
+        let line = self.text.get(start..end)?;
+        Some((start, line.strip_suffix('\r').unwrap_or(line)))
+    }
+
     /// The text of a byte range, empty if it is none.
     pub fn slice(&self, start: usize, end: usize) -> &str {
         self.text.get(start..end).unwrap_or_default()

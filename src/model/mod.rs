@@ -1,5 +1,7 @@
 //! Typed facts with their origin: the cluster and the configuration as Patroni reads them.
 
+#![deny(clippy::disallowed_methods)]
+
 pub mod cluster;
 pub mod config;
 pub mod snapshot;

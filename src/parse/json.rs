@@ -160,8 +160,7 @@ impl Reader<'_> {
         if !self.eat(b'0') && self.skip_digits() == 0 {
             return Err(self.error("expected a digit"));
         }
-        let int_end = self.at;
-        let mut end = int_end;
+        let mut end = self.at;
         if self.eat(b'.') && 0 < self.skip_digits() {
             end = self.at;
         }
@@ -174,7 +173,7 @@ impl Reader<'_> {
         }
         self.at = end;
         let digits = &self.text[start..end];
-        let is_int = end == int_end;
+        let is_int = digits.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit());
         let value =
             if is_int { python::int_text(digits, 10).map(Value::Int) } else { digits.parse().ok().map(Value::Float) };
         value.ok_or_else(|| JsonError {

@@ -1,5 +1,9 @@
 //! Text to trees with places: YAML as PyYAML reads it, JSON as Python's `json.loads` reads it, DCS dumps.
 
+#![deny(clippy::disallowed_methods)]
+
+pub mod document;
+pub mod dump;
 pub mod json;
 pub mod python;
 pub mod secrets;

@@ -23,6 +23,11 @@ impl Span {
     }
 }
 
+/// The start of the character at a byte offset, or the end of the text if it is shorter.
+pub(super) fn character_start(text: &str, offset: usize) -> usize {
+    (0..=offset.min(text.len())).rev().find(|start| text.is_char_boundary(*start)).unwrap_or(0)
+}
+
 /// A value and where it stands.
 ///
 /// Equality compares the values alone: two documents that mean the same are equal wherever their parts stand.
@@ -216,6 +221,30 @@ impl Node {
     /// The value below a string key, if this is a mapping that has it.
     pub fn get(&self, name: &str) -> Option<&Node> {
         self.as_mapping()?.get(name)
+    }
+
+    /// Says that the tree was read from `source`.
+    pub fn rebase(&mut self, source: SourceId) {
+        self.each_span(&mut |span| span.source = source);
+    }
+
+    /// Says that the tree's text starts at byte `offset` of its source.
+    pub fn shift(&mut self, offset: usize) {
+        if 0 < offset {
+            self.each_span(&mut |span| *span = Span::new(span.source, span.start + offset, span.end + offset));
+        }
+    }
+
+    fn each_span(&mut self, change: &mut impl FnMut(&mut Span)) {
+        change(&mut self.span);
+        match &mut self.value {
+            Value::Sequence(items) => items.iter_mut().for_each(|item| item.each_span(change)),
+            Value::Mapping(mapping) => mapping.entries.iter_mut().for_each(|entry| {
+                entry.key.each_span(change);
+                entry.value.each_span(change);
+            }),
+            _ => {}
+        }
     }
 
     /// The value at a route of string keys.

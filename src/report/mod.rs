@@ -1,4 +1,12 @@
 //! Prints findings and predictions; one function per format. Decides nothing.
+//!
+//! What comes in is plain data, what goes out are bytes in a writer: no file is opened here, no environment read.
 
+pub mod catalogue;
+pub mod check;
+mod excerpt;
+pub mod page;
 pub mod palette;
 pub mod prediction;
+pub mod quorum;
+pub mod terminal;

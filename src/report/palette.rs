@@ -2,6 +2,8 @@
 
 use anstyle::{AnsiColor, Style};
 
+use crate::rules::finding::Severity;
+
 /// Styles text for a terminal, or leaves it as it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Palette {
@@ -12,6 +14,11 @@ impl Palette {
     /// A palette with colours, or without.
     pub fn new(color: bool) -> Self {
         Self { color }
+    }
+
+    /// Whether there are colours.
+    pub fn is_colored(self) -> bool {
+        self.color
     }
 
     /// Bold, for headings.
@@ -37,6 +44,21 @@ impl Palette {
     /// Bold yellow, for what is open.
     pub fn open(self, text: &str) -> String {
         self.paint(AnsiColor::Yellow.on_default().bold(), text)
+    }
+
+    /// Cyan, for names and code in running text.
+    pub fn code(self, text: &str) -> String {
+        self.paint(AnsiColor::Cyan.on_default(), text)
+    }
+
+    /// Bold in the colour of a severity.
+    pub fn severity(self, severity: Severity, text: &str) -> String {
+        let color = match severity {
+            Severity::Error => AnsiColor::Red,
+            Severity::Warning => AnsiColor::Yellow,
+            Severity::Info => AnsiColor::Cyan,
+        };
+        self.paint(color.on_default().bold(), text)
     }
 
     fn paint(self, style: Style, text: &str) -> String {

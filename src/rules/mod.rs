@@ -3,6 +3,8 @@
 //! A rule is a page under `rules/` at the top of the repository: [`page`] reads it, [`registry`] holds all of them,
 //! [`facts`] is what their expressions see, [`functions`] finds what an expression cannot say, and [`check`] runs them.
 
+#![deny(clippy::disallowed_methods)]
+
 pub mod example;
 pub mod expression;
 pub mod facts;
@@ -241,7 +243,9 @@ pub(crate) fn finding(
     Finding {
         code: page.code.clone(),
         slug: page.slug.clone(),
-        severity: severity.or(page.severity.iter().enumerate().last()).map_or(Severity::Warning, |(_, (level, _))| *level),
+        severity: severity
+            .or(page.severity.iter().enumerate().last())
+            .map_or(Severity::Warning, |(_, (level, _))| *level),
         confidence: page.confidence,
         message: render("message").unwrap_or_else(|| page.title.clone()),
         labels,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decision::behaviour::Behaviours;
+use crate::decision::behaviour::{Behaviours, OLDEST_COVERED};
 use crate::decision::prediction::evaluation::{Evaluation, evaluate};
 use crate::decision::prediction::facts::{Facts, Origin};
 use crate::decision::prediction::{Options, Question, describe, version_is_assumed};
@@ -70,8 +70,14 @@ fn unknowable(snapshot: &ClusterSnapshot, facts: &Facts) -> Vec<Dependency> {
     let dependency = |fact: String, how_to_tell: String| Dependency { fact, how_to_tell, outcomes: Vec::new() };
     let prefix = format!("/{}/{scope}/", facts.namespace);
     let Some(dcs) = &snapshot.dcs else {
+        let why = match &snapshot.dcs_unreachable {
+            Some(reason) => {
+                format!("; it did not answer ({reason}), and while it does not, nobody can change the leader")
+            }
+            None => String::new(),
+        };
         return vec![dependency(
-            format!("the contents of the DCS (leader, members, /config, /sync below {prefix})"),
+            format!("the contents of the DCS (leader, members, /config, /sync below {prefix}){why}"),
             format!("etcdctl get --prefix {prefix} -w json, or the like for your DCS"),
         )];
     };
@@ -139,7 +145,7 @@ fn missing(snapshot: &ClusterSnapshot, facts: &Facts, options: Options) -> Vec<O
 /// One alternative for each group of releases that behave alike.
 fn versions(facts: &Facts) -> Open {
     let mut groups: Vec<(Behaviours, Vec<PatroniVersion>)> = Vec::new();
-    for version in KNOWN_RELEASES {
+    for version in KNOWN_RELEASES.iter().filter(|version| OLDEST_COVERED <= **version) {
         let behaviours = Behaviours::of(*version);
         match groups.iter_mut().find(|(known, _)| *known == behaviours) {
             Some((_, releases)) => releases.push(*version),
@@ -403,7 +409,14 @@ fn assumptions(snapshot: &ClusterSnapshot, facts: &Facts, question: &Question, b
     }
     for (name, node) in &facts.nodes {
         let version = node.version.0;
-        if node.version.1 != Origin::Assumed && !version.is_known() {
+        if version < OLDEST_COVERED {
+            assumptions.push(Assumption {
+                text: format!(
+                    "{name}, Patroni {version}, decides as {OLDEST_COVERED} does: older releases are not covered yet"
+                ),
+                otherwise: None,
+            });
+        } else if node.version.1 != Origin::Assumed && !version.is_known() {
             assumptions.push(Assumption {
                 text: format!(
                     "{name} runs Patroni {version}, which is not known here, and decides as {}",

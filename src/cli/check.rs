@@ -1,0 +1,106 @@
+//! `patrolint check`
+
+use clap::{Args, ValueEnum};
+use patrolint::report::check::text::Detail;
+use patrolint::report::check::{Report, json, text};
+use patrolint::rules::Options;
+use patrolint::rules::finding::Severity;
+use patrolint::rules::registry::Registry;
+
+use crate::cli::input_options::InputOptions;
+use crate::cli::output_options::{Format, OutputOptions};
+use crate::cli::{Exit, Failure};
+
+/// Say what is wrong with configuration and cluster state, and where
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    #[command(flatten)]
+    input: InputOptions,
+
+    #[command(flatten)]
+    output: OutputOptions,
+
+    /// Exit with 1 when a finding is at least this bad
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = FailOn::Error, help_heading = "Judgement")]
+    fail_on: FailOn,
+
+    /// Print findings only, no summary
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    quiet: bool,
+
+    /// Also tell what was read, and what was not used and why
+    #[arg(short, long, help_heading = "Output")]
+    verbose: bool,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  no finding at or above --fail-on
+  1  a finding at or above --fail-on
+  2  wrong usage, or an input that cannot be read or understood; what could be judged is still reported
+  3  not a single rule could be judged on this input
+
+Rules that miss a part of the input, such as REST answers, are named in the report and change no exit code.
+
+Examples:
+  patrolint check patroni.yml
+  patrolint check --fail-on warning --format json /etc/patroni/
+  etcdctl get --prefix /service/demo/ -w json | patrolint check - patroni.yml";
+
+/// The least severity that fails a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// Patroni does not start, ignores a setting, loses a guarantee, or cannot fail over
+    Error,
+    /// Works now, fails or surprises later
+    Warning,
+    /// Worth knowing; printed as note
+    Info,
+    /// Findings do not change the exit code
+    Never,
+}
+
+impl FailOn {
+    fn is_reached(self, report: &Report<'_>) -> bool {
+        match self {
+            Self::Error => report.reaches(Severity::Error),
+            Self::Warning => report.reaches(Severity::Warning),
+            Self::Info => report.reaches(Severity::Info),
+            Self::Never => false,
+        }
+    }
+}
+
+/// Runs all rules on all inputs and prints the report.
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let snapshot = arguments.input.load()?;
+    let registry = Registry::builtin();
+    let options = Options { patroni_version: arguments.input.patroni_version.map(|version| version.to_string()) };
+    let (judgements, suppressed) = patrolint::rules::check_and_count(&registry, &snapshot, &options);
+    let report = Report::new(&snapshot, judgements, suppressed);
+    let mut out = Vec::new();
+    let written = match arguments.output.format {
+        Format::Text => text::write(&report, arguments.output.look(), arguments.detail(), &mut out),
+        Format::Json => json::write(&report, &mut out),
+    };
+    written.expect("writing to memory does not fail");
+    arguments.output.deliver(&out)?;
+    Ok(if arguments.fail_on.is_reached(&report) {
+        Exit::Findings
+    } else if report.is_unjudged() {
+        Exit::Unjudged
+    } else {
+        Exit::Clean
+    })
+}
+
+impl Arguments {
+    fn detail(&self) -> Detail {
+        match (self.quiet, self.verbose) {
+            (true, _) => Detail::Findings,
+            (false, false) => Detail::Summary,
+            (false, true) => Detail::Everything,
+        }
+    }
+}

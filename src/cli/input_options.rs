@@ -1,0 +1,116 @@
+//! What is looked at.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use patrolint::input::offline;
+use patrolint::model::snapshot::{ClusterSnapshot, Snapshot};
+use patrolint::model::version::PatroniVersion;
+
+use crate::cli::Failure;
+
+/// Options of every command that reads a cluster.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub struct InputOptions {
+    /// Files or directories: patroni.yml, DCS dumps, answers of the REST API, captures; - is standard input
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+
+    /// The cluster to look at, when the input holds several
+    #[arg(long, value_name = "NAME")]
+    pub scope: Option<String>,
+
+    /// The Citus group to look at, when the input holds several
+    #[arg(long, value_name = "NUMBER")]
+    pub group: Option<u32>,
+
+    /// Judge as if every node and patronictl were of this Patroni release, for example 4.0.6
+    #[arg(long, value_name = "VERSION")]
+    pub patroni_version: Option<PatroniVersion>,
+}
+
+impl InputOptions {
+    /// Reads the input, and of several clusters keeps the one asked for.
+    ///
+    /// # Errors
+    ///
+    /// The user's or the environment's: no path, a path that cannot be read or understood, nothing to look at in it, no
+    /// such cluster.
+    pub fn load(&self) -> Result<Snapshot, Failure> {
+        if self.paths.is_empty() {
+            return Err(Failure::new("no input: name a file or directory, or - for standard input").with_help(
+                "patroni.yml, a DCS dump (etcdctl get --prefix /service/ -w json), or a directory with several",
+            ));
+        }
+        let mut snapshot = Snapshot::assemble(offline::read(&self.paths)?)?;
+        if snapshot.clusters.is_empty() && snapshot.configurations.is_empty() {
+            let reasons: Vec<_> = snapshot
+                .skipped
+                .iter()
+                .take(5)
+                .map(|skipped| format!("{}: {}", skipped.name, skipped.reason))
+                .collect();
+            let failure = Failure::new(format!(
+                "{}: no Patroni configuration, DCS dump or REST answer found",
+                self.paths.join(", ")
+            ));
+            return Err(if reasons.is_empty() { failure } else { failure.with_help(reasons.join("\n      ")) });
+        }
+        if let Some(scope) = &self.scope {
+            keep_scope(&mut snapshot, scope)?;
+        }
+        if let Some(group) = self.group {
+            let groups: Vec<_> = snapshot.clusters.iter().filter_map(|cluster| cluster.group).collect();
+            snapshot.clusters.retain(|cluster| cluster.group == Some(group));
+            if snapshot.clusters.is_empty() {
+                return Err(unknown("Citus group", &group.to_string(), groups.iter().map(u32::to_string)));
+            }
+        }
+        Ok(snapshot)
+    }
+
+    /// The cluster that a question is about.
+    ///
+    /// # Errors
+    ///
+    /// The user's: the input holds none, or several and no option tells which.
+    pub fn only_cluster<'a>(&self, snapshot: &'a Snapshot) -> Result<&'a ClusterSnapshot, Failure> {
+        match snapshot.clusters.as_slice() {
+            [cluster] => Ok(cluster),
+            [] => {
+                Err(Failure::new(format!("{}: no DCS dump or REST answer of a cluster found", self.paths.join(", ")))
+                    .with_help("etcdctl get --prefix /service/ -w json > dump.json, then name dump.json"))
+            }
+            [first, others @ ..] => {
+                let same_scope = others.iter().all(|other| other.scope == first.scope);
+                let option = if same_scope { "--group" } else { "--scope" };
+                let names = snapshot.clusters.iter().map(|cluster| match cluster.group {
+                    Some(group) => format!("{} (group {group})", cluster.scope),
+                    None => cluster.scope.clone(),
+                });
+                Err(Failure::new(format!("the input holds {} clusters", snapshot.clusters.len()))
+                    .with_help(format!("choose with {option}: {}", names.collect::<Vec<_>>().join(", "))))
+            }
+        }
+    }
+}
+
+/// Drops what belongs to another cluster; a configuration that names none stays.
+fn keep_scope(snapshot: &mut Snapshot, scope: &str) -> Result<(), Failure> {
+    let of_clusters = snapshot.clusters.iter().map(|cluster| cluster.scope.clone());
+    let of_configurations = snapshot.configurations.iter().filter_map(|configuration| configuration.scope.clone());
+    let scopes: BTreeSet<String> = of_clusters.chain(of_configurations).collect();
+    if !scopes.contains(scope) {
+        return Err(unknown("cluster", scope, scopes.into_iter()));
+    }
+    snapshot.clusters.retain(|cluster| cluster.scope == scope);
+    snapshot.configurations.retain(|configuration| configuration.scope.as_ref().is_none_or(|own| own == scope));
+    Ok(())
+}
+
+fn unknown(what: &str, asked: &str, known: impl Iterator<Item = String>) -> Failure {
+    let known: Vec<_> = known.collect();
+    let help = if known.is_empty() { "it names none".to_owned() } else { format!("it holds {}", known.join(", ")) };
+    Failure::new(format!("no {what} {asked} in the input")).with_help(help)
+}

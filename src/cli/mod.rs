@@ -1,0 +1,146 @@
+//! The command line: arguments in, exit code out, one file per subcommand. No analysis here.
+
+mod check;
+mod completions;
+mod explain;
+mod input_options;
+mod output_options;
+mod predict;
+mod quorum;
+mod rules;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use patrolint::report::terminal::printable;
+
+/// Runs the command line and tells how it went. Errors are printed to standard error.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments = match CommandLine::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let is_answer = !error.use_stderr();
+            // Nobody is left to be told when help or a usage error cannot be printed.
+            let _ = error.print();
+            return if is_answer { Exit::Clean } else { Exit::Failed };
+        }
+    };
+    let result = match &arguments.command {
+        Command::Check(arguments) => check::run(arguments),
+        Command::Predict(arguments) => predict::run(arguments),
+        Command::Quorum(arguments) => quorum::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
+        Command::Rules(arguments) => rules::run(arguments),
+        Command::Completions(arguments) => completions::run(arguments),
+    };
+    result.unwrap_or_else(|failure| {
+        failure.print();
+        Exit::Failed
+    })
+}
+
+/// Ask what Patroni would do, before asking Patroni to do it.
+///
+/// patrolint reads Patroni configuration and what a cluster keeps in its DCS, from files, and says what is wrong with it.
+/// It changes nothing, needs no network, and shows no password.
+#[derive(Debug, Parser)]
+#[command(name = "patrolint", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(after_help = EXIT_CODES)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Arguments),
+    Predict(predict::Arguments),
+    Quorum(quorum::Arguments),
+    Explain(explain::Arguments),
+    Rules(rules::Arguments),
+    Completions(completions::Arguments),
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 nothing wrong, 1 something is, 2 the command could not do its work, 3 the input does not tell.";
+
+/// How a run went; the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Nothing at or above the threshold.
+    Clean = 0,
+    /// Findings.
+    Findings = 1,
+    /// Wrong usage, or an input or output that does not work.
+    Failed = 2,
+    /// What was asked could not be judged.
+    Unjudged = 3,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command cannot do its work: wrong usage, or an input or output that does not work.
+#[derive(Debug)]
+pub struct Failure {
+    message: String,
+    help: Option<String>,
+}
+
+impl Failure {
+    /// A message in lower case without a final period, which names the thing that does not work.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None }
+    }
+
+    /// Adds what to do.
+    pub fn with_help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// Prints `error: …` and, if there is one, `help: …` to standard error.
+    pub fn print(&self) {
+        let mut text = format!("error: {}\n", printable(&self.message));
+        if let Some(help) = &self.help {
+            text.push_str(&format!("help: {}\n", printable(help)));
+        }
+        // Nobody is left to be told when standard error cannot be written.
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
+}
+
+impl<E: miette::Diagnostic> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { message: error.to_string(), help: error.help().map(|help| help.to_string()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_and_option_is_documented() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{} says nothing of itself", command.get_name());
+            for argument in command.get_arguments() {
+                let name = format!("{} {}", command.get_name(), argument.get_id());
+                let help = argument.get_help().unwrap_or_else(|| panic!("{name} has no help")).to_string();
+                assert!(help.chars().next().is_some_and(char::is_uppercase), "{name}: {help}");
+                assert!(!help.ends_with('.'), "{name}: {help}");
+            }
+            command.get_subcommands().for_each(check);
+        }
+        let mut command = CommandLine::command();
+        command.build();
+        command.clone().debug_assert();
+        check(&command);
+    }
+}

@@ -1,0 +1,207 @@
+//! `patrolint predict`
+
+use clap::{Args, Subcommand, ValueEnum};
+use patrolint::decision::api::{Kind, Request};
+use patrolint::decision::prediction::{Options, Prediction, Question, Verdict, Via, predict};
+use patrolint::model::time::{ParsedTime, parse_time};
+use patrolint::report::prediction::{json, text};
+use patrolint::rules::registry::Registry;
+
+use crate::cli::input_options::InputOptions;
+use crate::cli::output_options::{Format, OutputOptions};
+use crate::cli::{Exit, Failure};
+
+/// Say what Patroni would do: refuse or not, at which gate, why, and who would win
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  accepted: every gate lets it through; after a crash somebody takes over
+  1  refused; after a crash nobody takes over
+  2  wrong usage, or an input that cannot be read or understood
+  3  it depends on facts that the input does not tell; the report names them
+
+Examples:
+  patrolint predict switchover --candidate pg2 dump.json
+  patrolint predict failover --candidate pg3 --via api capture/
+  patrolint predict crash dump.json";
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Switchover(SwitchoverArguments),
+    Failover(FailoverArguments),
+    Crash(CrashArguments),
+}
+
+/// A planned change of leader, as by patronictl switchover
+#[derive(Debug, Args)]
+struct SwitchoverArguments {
+    /// The leader to be named in the request; default: the present one, but none with --via api
+    #[arg(long, value_name = "NODE", help_heading = "Request")]
+    leader: Option<String>,
+
+    /// The member that is to become the leader; default: anyone
+    #[arg(long, value_name = "NODE", help_heading = "Request")]
+    candidate: Option<String>,
+
+    /// When it is to happen, in ISO 8601 with a time zone; default: now
+    #[arg(long = "at", value_name = "TIME", help_heading = "Request")]
+    scheduled_at: Option<String>,
+
+    #[command(flatten)]
+    via: ViaOption,
+
+    #[command(flatten)]
+    common: CommonOptions,
+}
+
+/// A forced change of leader, as by patronictl failover
+#[derive(Debug, Args)]
+struct FailoverArguments {
+    /// The leader to be named in the request, which makes it a switchover (before 4.0)
+    #[arg(long, value_name = "NODE", help_heading = "Request")]
+    leader: Option<String>,
+
+    /// The member that is to become the leader
+    #[arg(long, value_name = "NODE", help_heading = "Request")]
+    candidate: Option<String>,
+
+    #[command(flatten)]
+    via: ViaOption,
+
+    #[command(flatten)]
+    common: CommonOptions,
+}
+
+/// The race for the leader lock after nodes died
+#[derive(Debug, Args)]
+struct CrashArguments {
+    /// A node that died; may be repeated. Default: the leader
+    #[arg(long = "node", value_name = "NODE", help_heading = "Request")]
+    nodes: Vec<String>,
+
+    #[command(flatten)]
+    common: CommonOptions,
+}
+
+#[derive(Debug, Args)]
+struct ViaOption {
+    /// How it is asked for
+    #[arg(long, value_enum, value_name = "WAY", default_value_t = Way::Ctl, help_heading = "Request")]
+    via: Way,
+}
+
+/// How a change of leader is asked for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Way {
+    /// By patronictl
+    Ctl,
+    /// By a request to the REST API of the leader
+    Api,
+    /// By writing the key /failover
+    Dcs,
+}
+
+#[derive(Debug, Args)]
+struct CommonOptions {
+    #[command(flatten)]
+    input: InputOptions,
+
+    /// The time of the question, in ISO 8601 with a time zone; default: when the snapshot was taken
+    #[arg(long, value_name = "TIME", help_heading = "Input")]
+    now: Option<String>,
+
+    #[command(flatten)]
+    output: OutputOptions,
+
+    /// Also show the race and the vote count when nothing is refused
+    #[arg(short, long, help_heading = "Output")]
+    verbose: bool,
+}
+
+/// Predicts and prints the prediction.
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    match &arguments.action {
+        Action::Switchover(switchover) => {
+            let request = Request {
+                leader: switchover.leader.clone(),
+                candidate: switchover.candidate.clone(),
+                scheduled_at: switchover.scheduled_at.clone(),
+            };
+            answer(change(Kind::Switchover, request, switchover.via.via), &switchover.common, &switchover.common.input)
+        }
+        Action::Failover(failover) => {
+            let request =
+                Request { leader: failover.leader.clone(), candidate: failover.candidate.clone(), scheduled_at: None };
+            answer(change(Kind::Failover, request, failover.via.via), &failover.common, &failover.common.input)
+        }
+        Action::Crash(crash) => {
+            let (nodes, input) = nodes_and_paths(&crash.nodes, &crash.common.input);
+            answer(Question::Crash { nodes }, &crash.common, &input)
+        }
+    }
+}
+
+fn change(kind: Kind, request: Request, way: Way) -> Question {
+    let via = match way {
+        Way::Ctl => Via::Ctl,
+        Way::Api => Via::Api,
+        Way::Dcs => Via::Dcs,
+    };
+    Question::Change { kind, request, via }
+}
+
+/// `predict crash pg1 dump.json`: what is no file is the name of a node.
+fn nodes_and_paths(nodes: &[String], input: &InputOptions) -> (Vec<String>, InputOptions) {
+    let is_path = |text: &String| text == "-" || text.contains(['/', '.']) || std::path::Path::new(text).exists();
+    let (paths, named): (Vec<String>, Vec<String>) = input.paths.iter().cloned().partition(is_path);
+    let nodes = nodes.iter().cloned().chain(named).collect();
+    (nodes, InputOptions { paths, ..input.clone() })
+}
+
+fn answer(question: Question, common: &CommonOptions, input: &InputOptions) -> Result<Exit, Failure> {
+    let now = match &common.now {
+        None => None,
+        Some(text) => match parse_time(text) {
+            ParsedTime::Zoned { seconds, .. } => Some(seconds),
+            ParsedTime::Naive(_) => return Err(Failure::new(format!("--now {text}: a time zone is missing"))),
+            ParsedTime::Invalid => return Err(Failure::new(format!("--now {text}: not a time in ISO 8601"))),
+        },
+    };
+    let snapshot = input.load()?;
+    let cluster = input.only_cluster(&snapshot)?;
+    if let Question::Crash { nodes } = &question {
+        let is_known = |node: &str| {
+            cluster.rest.contains_key(node)
+                || cluster.dcs.as_ref().is_some_and(|dcs| dcs.keys.contains_key(&format!("members/{node}")))
+        };
+        if let Some(unknown) = nodes.iter().find(|node| !is_known(node)) {
+            return Err(Failure::new(format!("no node {unknown} in cluster {} of the input", cluster.scope)));
+        }
+    }
+    let prediction = predict(cluster, &question, Options { version: input.patroni_version, now });
+    let registry = Registry::builtin();
+    let bug = prediction.known_bug.as_ref().and_then(|bug| registry.find(bug.slug));
+    let code = bug.map(|rule| rule.code());
+    let mut out = Vec::new();
+    let written = match common.output.format {
+        Format::Text => text::write(&prediction, code, common.verbose, common.output.look(), &mut out),
+        Format::Json => json::write(&prediction, code, &mut out),
+    };
+    written.expect("writing to memory does not fail");
+    common.output.deliver(&out)?;
+    Ok(exit(&prediction))
+}
+
+fn exit(prediction: &Prediction) -> Exit {
+    match prediction.verdict {
+        Verdict::Accepted => Exit::Clean,
+        Verdict::Refused => Exit::Findings,
+        Verdict::Depends => Exit::Unjudged,
+    }
+}
