@@ -25,7 +25,8 @@ fn every_page_fires_on_its_bad_examples_and_is_silent_on_the_good_ones() {
         for example in examples {
             let place = format!("{} {} '{}'", rule.code(), rule.slug(), example.heading);
             let snapshot = example.snapshot();
-            let found = findings(&registry, &snapshot, example.patroni_version.clone());
+            let mut found = findings(&registry, &snapshot, example.patroni_version.clone());
+            found.retain(|finding| finding.caused_by.as_deref() != Some(rule.code()));
             let expected: BTreeSet<&str> = if example.is_bad { [rule.code()].into() } else { [].into() };
             let codes: BTreeSet<&str> = found.iter().map(|finding| finding.code.as_str()).collect();
             if codes != expected {

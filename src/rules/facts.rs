@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use minijinja::Value;
 
 use crate::input::source_map::SourceId;
-use crate::model::cluster::{Cluster, MemberStatus, Raised};
+use crate::model::cluster::{Cluster, Member, MemberStatus, Raised};
 use crate::model::config::global::GlobalConfig;
 use crate::model::snapshot::{ClusterSnapshot, LocalConfiguration, RestAnswer, Snapshot};
 use crate::model::version::PatroniVersion;
@@ -294,18 +294,41 @@ impl<'a> Scene<'a> {
         }
         if let Some(model) = self.model() {
             let sync = &model.sync;
+            let has_key = |name: &&str| self.members.keys().any(|member| member.to_lowercase() == name.to_lowercase());
+            let (known, unknown): (Vec<&str>, Vec<&str>) = sync.voters().partition(has_key);
             put(
                 "sync",
                 Value::from_pairs([
+                    ("known", known.into_iter().map(Value::from).collect()),
+                    ("unknown", unknown.into_iter().map(Value::from).collect()),
                     ("active", Value::from(!sync.is_empty())),
                     ("leader", sync.leader().map_or(Value::from(()), Value::from)),
                     ("standbys", sync.voters().map(Value::from).collect()),
                     ("quorum", Value::from(sync.quorum)),
                 ]),
             );
-            put("cluster_timeline", model.timeline.into());
+            put("eligible_standbys", self.eligible_standbys(model).map(|member| self.member_value(&member.name)).collect());
+            let leader = self.leader().and_then(|leader| model.member(leader));
+            if let Some(timeline) = leader.and_then(|leader| leader.timeline) {
+                put("leader_timeline", timeline.into());
+            }
         }
         base
+    }
+
+    /// The members whose tags let them be synchronous standbys of the leader.
+    ///
+    /// Source: patroni/postgresql/sync.py, `_ReplicaList` and `SyncHandler._should_cascade`, 4.1.5, without
+    /// `pg_stat_replication`.
+    fn eligible_standbys<'b>(&'b self, model: &'b Cluster) -> impl Iterator<Item = &'b Member> {
+        let leader = self.leader();
+        model.members.iter().filter(move |member| {
+            let Ok(tags) = &member.tags else { return false };
+            let version = self.member_version(&member.name).unwrap_or_else(|| self.version());
+            let upstream = tags.replicatefrom.as_deref().filter(|upstream| *upstream != member.name);
+            let cascades = upstream.is_some_and(|upstream| leader != Some(upstream) && model.member(upstream).is_some());
+            leader != Some(member.name.as_str()) && !tags.nosync(version) && !tags.nostream && !cascades
+        })
     }
 
     fn configuration_value(&self, configuration: &LocalConfiguration) -> Value {
@@ -338,6 +361,8 @@ impl<'a> Scene<'a> {
             put("role", Some(member.role.clone().unwrap_or_default().into()));
             put("state", Some(member.state.clone().unwrap_or_default().into()));
             put("replication_state", Some(member.replication_state.clone().unwrap_or_default().into()));
+            put("is_running", Some((member.state.as_deref() == Some("running")).into()));
+            put("in_sync", Some(model.sync.matches(&member.name).into()));
             put("timeline", member.timeline.map(Value::from));
             put("lsn", member.lsn.map(Value::from));
             put("lag_bytes", optime.zip(member.lsn).map(|(optime, lsn)| (optime - lsn).max(0).into()));
