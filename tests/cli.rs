@@ -83,10 +83,10 @@ fn captures() -> Vec<String> {
     names
 }
 
-/// The names of all commands, as the help lists them.
-fn commands() -> Vec<String> {
-    let help = patrolint(&["--help"]).exits(0).stdout;
-    let list = help.split("Commands:\n").nth(1).expect("the help lists the commands");
+/// The names of the commands that the help of a command lists.
+fn commands(of: &[&str]) -> Vec<String> {
+    let help = patrolint(&[of, &["--help"]].concat()).exits(0).stdout;
+    let Some(list) = help.split("Commands:\n").nth(1) else { return Vec::new() };
     let lines = list.lines().take_while(|line| line.starts_with("  "));
     let names = lines.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
     names.map(str::to_owned).collect()
@@ -115,10 +115,14 @@ fn broken_yaml() -> String {
 
 #[test]
 fn help_is_as_reviewed() {
-    insta::assert_snapshot!("help", patrolint(&["--help"]).exits(0).stdout);
-    for command in commands() {
-        insta::assert_snapshot!(format!("help-{command}"), patrolint(&[&command, "--help"]).exits(0).stdout);
+    fn check(command: &[&str]) {
+        let name = [&["help"], command].concat().join("-");
+        insta::assert_snapshot!(name, patrolint(&[command, &["--help"]].concat()).exits(0).stdout);
+        for subcommand in commands(command) {
+            check(&[command, &[subcommand.as_str()]].concat());
+        }
     }
+    check(&[]);
 }
 
 #[test]
@@ -274,7 +278,7 @@ fn unknown_rule_brings_suggestions() {
 fn completions_are_printed_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = patrolint(&["completions", shell]).exits(0).stdout;
-        assert!(commands().iter().all(|command| script.contains(command.as_str())), "{shell}");
+        assert!(commands(&[]).iter().all(|command| script.contains(command.as_str())), "{shell}");
     }
     patrolint(&["completions", "cmd"]).exits(2);
 }

@@ -14,7 +14,7 @@ use crate::cli::Failure;
 #[command(next_help_heading = "Input")]
 pub struct InputOptions {
     /// Files or directories: patroni.yml, DCS dumps, answers of the REST API, captures; - is standard input
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", help_heading = None::<&str>)]
     pub paths: Vec<String>,
 
     /// The cluster to look at, when the input holds several

@@ -141,7 +141,8 @@ mod tests {
             finding("PTL8", None),
         ];
         let snapshot = Snapshot::default();
-        let report = Report::new(&snapshot, vec![("PTL1".to_owned(), "one".to_owned(), Outcome::Checked(found))], Vec::new());
+        let report =
+            Report::new(&snapshot, vec![("PTL1".to_owned(), "one".to_owned(), Outcome::Checked(found))], Vec::new());
         let codes: Vec<_> = report.findings.iter().map(|finding| finding.code.as_str()).collect();
         assert_eq!(codes, ["PTL8", "PTL6", "PTL7", "PTL5", "PTL9"]);
     }

@@ -396,7 +396,11 @@ mod tests {
     #[test]
     fn nothing_found_is_said() {
         let snapshot = Snapshot::default();
-        let report = Report::new(&snapshot, vec![("PTL1".to_owned(), "one".to_owned(), Outcome::Checked(Vec::new()))], Vec::new());
+        let report = Report::new(
+            &snapshot,
+            vec![("PTL1".to_owned(), "one".to_owned(), Outcome::Checked(Vec::new()))],
+            Vec::new(),
+        );
         let mut out = Vec::new();
         write(&report, Look::new(false, None), Detail::Summary, &mut out).expect("writing to memory");
         assert_eq!(String::from_utf8_lossy(&out), "Nothing found in no input; 1 rule checked.\n");
