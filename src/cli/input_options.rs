@@ -25,7 +25,7 @@ pub struct InputOptions {
     #[arg(long, value_name = "NUMBER")]
     pub group: Option<u32>,
 
-    /// The Patroni release of nodes whose release the input does not tell, for example 4.0.6
+    /// Judge as if every node and patronictl were of this Patroni release, for example 4.0.6
     #[arg(long, value_name = "VERSION")]
     pub patroni_version: Option<PatroniVersion>,
 }
@@ -91,6 +91,24 @@ impl InputOptions {
                 });
                 Err(Failure::new(format!("the input holds {} clusters", snapshot.clusters.len()))
                     .with_help(format!("choose with {option}: {}", names.collect::<Vec<_>>().join(", "))))
+            }
+        }
+    }
+
+    /// The one cluster of the snapshot.
+    ///
+    /// # Errors
+    ///
+    /// The user's: there is none, or there are several and none was chosen.
+    pub fn only_cluster<'a>(&self, snapshot: &'a Snapshot) -> Result<&'a ClusterSnapshot, Failure> {
+        match snapshot.clusters.as_slice() {
+            [cluster] => Ok(cluster),
+            [] => Err(Failure::new(format!("{}: no DCS dump and no REST answer found", self.paths.join(", ")))
+                .with_help("etcdctl get --prefix /service/ -w json, or the like for your DCS")),
+            several => {
+                let scopes: Vec<&str> = several.iter().map(|cluster| cluster.scope.as_str()).collect();
+                Err(Failure::new(format!("the input holds {} clusters: choose one with --scope", several.len()))
+                    .with_help(format!("they are {}", scopes.join(", "))))
             }
         }
     }

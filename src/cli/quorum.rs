@@ -45,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     })?;
     let mut out = Vec::new();
     let written = match arguments.output.format {
-        Format::Text => text::write(&table, &dcs.servers, arguments.output.palette(), &mut out),
+        Format::Text => text::write(&table, &dcs.servers, arguments.output.look().palette, &mut out),
         Format::Json => json::write(&table, &dcs.servers, &mut out),
     };
     written.expect("writing to memory does not fail");
