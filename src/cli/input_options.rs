@@ -94,24 +94,6 @@ impl InputOptions {
             }
         }
     }
-
-    /// The one cluster of the snapshot.
-    ///
-    /// # Errors
-    ///
-    /// The user's: there is none, or there are several and none was chosen.
-    pub fn only_cluster<'a>(&self, snapshot: &'a Snapshot) -> Result<&'a ClusterSnapshot, Failure> {
-        match snapshot.clusters.as_slice() {
-            [cluster] => Ok(cluster),
-            [] => Err(Failure::new(format!("{}: no DCS dump and no REST answer found", self.paths.join(", ")))
-                .with_help("etcdctl get --prefix /service/ -w json, or the like for your DCS")),
-            several => {
-                let scopes: Vec<&str> = several.iter().map(|cluster| cluster.scope.as_str()).collect();
-                Err(Failure::new(format!("the input holds {} clusters: choose one with --scope", several.len()))
-                    .with_help(format!("they are {}", scopes.join(", "))))
-            }
-        }
-    }
 }
 
 /// Drops what belongs to another cluster; a configuration that names none stays.

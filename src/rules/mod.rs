@@ -1,5 +1,253 @@
 //! What is wrong: rules over facts. Reads no file, no clock, no network; decides nothing that `decision` decides.
+//!
+//! A rule is a page under `rules/` at the top of the repository: [`page`] reads it, [`registry`] holds all of them,
+//! [`facts`] is what their expressions see, [`functions`] finds what an expression cannot say, and [`check`] runs them.
 
 #![deny(clippy::disallowed_methods)]
 
+pub mod example;
+pub mod expression;
+pub mod facts;
 pub mod finding;
+pub mod functions;
+pub mod known_bugs;
+pub mod page;
+pub mod place;
+pub mod registry;
+pub mod suppression;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::{ErrorKind, Value};
+
+use crate::model::snapshot::Snapshot;
+use crate::rules::facts::{Scene, Subject, Subjects};
+use crate::rules::finding::{Finding, Label, Outcome, Severity};
+use crate::rules::functions::Hit;
+use crate::rules::page::{Affects, Each, Need};
+use crate::rules::registry::{Registry, Rule};
+
+/// Settings of a check.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The Patroni release to assume where the input does not tell one, for example `4.0.6`.
+    pub patroni_version: Option<String>,
+}
+
+/// Code, slug and outcome of a rule.
+pub type Judgement = (String, String, Outcome);
+
+/// Judges the input by every rule, in order of their codes.
+///
+/// A rule that found something but could not judge every part of the input has two outcomes, `Checked` first.
+pub fn check(registry: &Registry, snapshot: &Snapshot, options: &Options) -> Vec<Judgement> {
+    check_and_count(registry, snapshot, options).0
+}
+
+/// Like [`check`], and tells which findings comments in the configuration files suppressed.
+pub fn check_and_count(
+    registry: &Registry,
+    snapshot: &Snapshot,
+    options: &Options,
+) -> (Vec<Judgement>, Vec<suppression::Suppressed>) {
+    let version = options.patroni_version.as_deref().and_then(|text| text.parse().ok());
+    let scenes = Scene::all(snapshot, version);
+    let subjects: Vec<Subjects<'_>> = scenes.iter().map(Scene::subjects).collect();
+    let mut judgements = Vec::new();
+    for rule in registry.rules() {
+        for outcome in judge(registry, rule, &subjects) {
+            judgements.push((rule.code().to_owned(), rule.slug().to_owned(), outcome));
+        }
+    }
+    link_causes(registry, &mut judgements);
+    let suppressed = suppression::apply(registry, snapshot, &mut judgements);
+    (judgements, suppressed)
+}
+
+fn judge(registry: &Registry, rule: &Rule, scenes: &[Subjects<'_>]) -> Vec<Outcome> {
+    let mut findings = Vec::new();
+    let mut missing = BTreeSet::new();
+    let mut is_checked = false;
+    for subjects in scenes {
+        if !speaks_about(rule, subjects.scene, &mut missing) {
+            continue;
+        }
+        for subject in subjects.of(&rule.page().each) {
+            match judge_one(registry, rule, subject) {
+                Ok(None) => {}
+                Ok(Some(found)) => {
+                    is_checked = true;
+                    findings.extend(found);
+                }
+                Err(lacking) => missing.extend(lacking),
+            }
+        }
+    }
+    findings.sort_by(|one, two| {
+        let key = |finding: &Finding| (finding.labels.first().map(|label| label.span), finding.message.clone());
+        key(one).cmp(&key(two))
+    });
+    let mut outcomes = Vec::new();
+    if !findings.is_empty() || is_checked && missing.is_empty() {
+        outcomes.push(Outcome::Checked(findings));
+    }
+    if !missing.is_empty() {
+        outcomes.push(Outcome::Unknown { missing: missing.into_iter().collect() });
+    }
+    if outcomes.is_empty() {
+        outcomes.push(Outcome::NotApplicable);
+    }
+    outcomes
+}
+
+/// Whether the rule's domain is there at all.
+fn speaks_about(rule: &Rule, scene: &Scene<'_>, missing: &mut BTreeSet<String>) -> bool {
+    let (each, needs) = (&rule.page().each, &rule.page().needs);
+    if each.contains(&Each::Members) {
+        if let Some(cluster) = scene.cluster.filter(|cluster| cluster.dcs.is_none()) {
+            missing.insert(format!("no DCS snapshot of {}", cluster.scope));
+        }
+    }
+    let is_local = |each: &Each| matches!(each, Each::Configurations | Each::Dynamics);
+    each.iter().any(is_local) || needs.contains(&Need::Configurations) || scene.cluster.is_some()
+}
+
+/// The findings of one evaluation; `None`: not applicable.
+///
+/// # Errors
+///
+/// The facts that are missing.
+fn judge_one(registry: &Registry, rule: &Rule, subject: &Subject<'_>) -> Result<Option<Vec<Finding>>, Vec<String>> {
+    let page = rule.page();
+    let lacking = subject.missing(&page.needs);
+    if !lacking.is_empty() {
+        return Err(lacking);
+    }
+    let mut values = subject.values.clone();
+    if page.applies.is_some() && !holds(registry, rule, "applies", &values)? {
+        return Ok(None);
+    }
+    if let Some(affects) = &page.affects {
+        let affected = affected(subject, affects)?;
+        if affected.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let labels = affected.iter().filter_map(|name| version_label(subject, name)).collect();
+        values.insert("affected".into(), affected.iter().map(|name| subject.scene.member_value(name)).collect());
+        let fires = page.when.is_none() || holds(registry, rule, "when", &values)?;
+        let hits = if fires { vec![Hit { labels, values: Vec::new() }] } else { Vec::new() };
+        return Ok(Some(hits.into_iter().map(|hit| finding(registry, rule, Some(subject), &values, hit)).collect()));
+    }
+    let hits = match rule.function {
+        Some(function) => function(subject)?,
+        None => vec![Hit::default()],
+    };
+    let mut findings = Vec::new();
+    for mut hit in hits {
+        let mut values = values.clone();
+        values.extend(std::mem::take(&mut hit.values).into_iter().map(|(name, value)| (name.to_owned(), value)));
+        if page.when.is_none() || holds(registry, rule, "when", &values)? {
+            findings.push(finding(registry, rule, Some(subject), &values, hit));
+        }
+    }
+    Ok(Some(findings))
+}
+
+/// Evaluates a condition of a page.
+///
+/// # Errors
+///
+/// What is missing: the condition reads a fact that is not there.
+fn holds(registry: &Registry, rule: &Rule, name: &str, values: &BTreeMap<String, Value>) -> Result<bool, Vec<String>> {
+    let template = registry.environment().get_template(&format!("{} {name}", rule.code()));
+    let result = template.and_then(|template| template.render(values));
+    result.map(|text| !text.is_empty()).map_err(|error| {
+        vec![match error.kind() {
+            ErrorKind::UndefinedError => "a fact that the condition reads".to_owned(),
+            _ => format!("a value of another type ({error})"),
+        }]
+    })
+}
+
+/// The members whose release is among the affected ones.
+fn affected(subject: &Subject<'_>, affects: &Affects) -> Result<Vec<String>, Vec<String>> {
+    let scene = subject.scene;
+    let names = match affects.leader_only {
+        true => scene.leader().into_iter().collect(),
+        false => scene.member_names(),
+    };
+    let mut affected = Vec::new();
+    let mut unknown = Vec::new();
+    for name in names {
+        let Some(version) = scene.member_version(name) else {
+            unknown.push(format!("no Patroni version of {name}"));
+            continue;
+        };
+        let matches = |condition: &String| expression::release_matches(version, condition).unwrap_or(false);
+        if affects.releases.iter().any(matches) {
+            affected.push(name.to_owned());
+        }
+    }
+    if affected.is_empty() && !unknown.is_empty() { Err(unknown) } else { Ok(affected) }
+}
+
+fn version_label(subject: &Subject<'_>, member: &str) -> Option<Label> {
+    let span = place::key(subject.scene, &format!("members/{member}"), &["version"], false)?;
+    Some(Label { span, text: String::new() })
+}
+
+/// Writes a finding as the rule's page words it.
+pub(crate) fn finding(
+    registry: &Registry,
+    rule: &Rule,
+    subject: Option<&Subject<'_>>,
+    values: &BTreeMap<String, Value>,
+    hit: Hit,
+) -> Finding {
+    let page = rule.page();
+    let render = |name: &str| {
+        let template = registry.environment().get_template(&format!("{} {name}", page.code)).ok()?;
+        template.render(values).ok().map(|text| text.trim().to_owned())
+    };
+    let severity = page.severity.iter().enumerate().find(|(index, (_, condition))| {
+        condition.is_none() || render(&format!("severity {index}")).is_some_and(|text| !text.is_empty())
+    });
+    let mut labels = hit.labels;
+    for (index, at) in page.at.iter().enumerate() {
+        if let Some(span) = subject.and_then(|subject| place::resolve(subject, &at.route)) {
+            labels.push(Label { span, text: render(&format!("label {index}")).unwrap_or_default() });
+        }
+    }
+    Finding {
+        code: page.code.clone(),
+        slug: page.slug.clone(),
+        severity: severity.or(page.severity.iter().enumerate().last()).map_or(Severity::Warning, |(_, (level, _))| *level),
+        confidence: page.confidence,
+        message: render("message").unwrap_or_else(|| page.title.clone()),
+        labels,
+        notes: (0..page.notes.len())
+            .filter_map(|index| render(&format!("note {index}")))
+            .filter(|note| !note.is_empty())
+            .collect(),
+        help: page.help.as_ref().and_then(|_| render("help")).filter(|help| !help.is_empty()),
+        caused_by: None,
+    }
+}
+
+/// Tells of findings that follow from others which those are.
+fn link_causes(registry: &Registry, judgements: &mut [Judgement]) {
+    let fired: BTreeSet<String> = judgements
+        .iter()
+        .filter(|(_, _, outcome)| matches!(outcome, Outcome::Checked(findings) if !findings.is_empty()))
+        .map(|(code, _, _)| code.clone())
+        .collect();
+    for (code, _, outcome) in judgements {
+        let Some(rule) = registry.find(code) else { continue };
+        let Some(cause) = rule.page().follows.iter().find(|cause| fired.contains(*cause)) else { continue };
+        if let Outcome::Checked(findings) = outcome {
+            for finding in findings {
+                finding.caused_by = Some(cause.clone());
+            }
+        }
+    }
+}

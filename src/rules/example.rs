@@ -1,0 +1,176 @@
+//! The examples on rule pages, which are their tests.
+//!
+//! Below a heading that starts with `Bad` or `Good`, every fenced block is an input, named by its info string:
+//!
+//! - `yaml patroni.yml`: a configuration file, to which `name`, `scope` and a DCS section are added where it lacks them;
+//!   `yaml patroni.yml whole`: the file as it stands;
+//! - `text dcs:/service/demo`: keys of a DCS, one per line, the key relative to the scope, a blank, the value;
+//! - `json rest:pg2`: the body of `GET /patroni` of a member; `text rest:pg2 unreachable`: the reason why it has none.
+//!
+//! A line of blanks and `^` marks what the finding underlines in the line above it, and is no part of the input. A
+//! heading may name a Patroni release to assume: `## Bad (Patroni 3.1.2)`.
+
+use crate::input::source_map::SourceMap;
+use crate::model::snapshot::{ClusterSnapshot, Dcs, DcsKey, DcsKind, LocalConfiguration, RawValue, RestAnswer, Snapshot};
+use crate::parse::tree::Node;
+use crate::parse::{json, secrets, yaml};
+
+/// One example of a page.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Example {
+    /// The heading it stands below.
+    pub heading: String,
+    /// Whether the rule must fire.
+    pub is_bad: bool,
+    /// The Patroni release to assume, if the heading names one.
+    pub patroni_version: Option<String>,
+    /// The inputs: name and text.
+    pub inputs: Vec<(String, String)>,
+    /// What must be underlined: name of the source, line, first column and the column after the last one, all from 1.
+    pub marks: Vec<(String, usize, usize, usize)>,
+}
+
+/// The examples of a page's prose.
+pub fn examples(markdown: &str) -> Vec<Example> {
+    let mut examples: Vec<Example> = Vec::new();
+    let mut is_example = false;
+    let mut lines = markdown.lines();
+    while let Some(line) = lines.next() {
+        if let Some(heading) = line.strip_prefix("## ").or_else(|| line.strip_prefix("### ")) {
+            is_example = heading.starts_with("Bad") || heading.starts_with("Good");
+            if is_example {
+                let release = heading.split_once("(Patroni ").and_then(|(_, rest)| rest.split_once(')'));
+                examples.push(Example {
+                    heading: heading.to_owned(),
+                    is_bad: heading.starts_with("Bad"),
+                    patroni_version: release.map(|(release, _)| release.to_owned()),
+                    ..Example::default()
+                });
+            }
+        } else if let Some(info) = line.strip_prefix("```") {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            if let (true, Some(example), Some((_, name))) = (is_example, examples.last_mut(), info.split_once(' ')) {
+                example.add(name.trim(), &block);
+            }
+        }
+    }
+    examples
+}
+
+impl Example {
+    fn add(&mut self, name: &str, block: &[&str]) {
+        let mut kept: Vec<&str> = Vec::new();
+        for line in block {
+            let is_mark = line.contains('^') && line.bytes().all(|byte| matches!(byte, b' ' | b'^'));
+            if !is_mark {
+                kept.push(line);
+                continue;
+            }
+            let start = line.find('^').unwrap_or(0) + 1;
+            let end = line.len() + 1;
+            let above = kept.last().copied().unwrap_or_default();
+            let mark = match above.split_once(' ') {
+                Some((key, _)) if name.starts_with("dcs:") => {
+                    let indent = key.len() + 1;
+                    (format!("{name}/{key}"), 1, start.saturating_sub(indent), end.saturating_sub(indent))
+                }
+                _ => (name.trim_end_matches(" whole").to_owned(), kept.len(), start, end),
+            };
+            self.marks.push(mark);
+        }
+        self.inputs.push((name.to_owned(), kept.join("\n") + "\n"));
+    }
+
+    /// The example as input. All clusters have the scope `demo`.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        let mut cluster =
+            ClusterSnapshot { namespace: "service".to_owned(), scope: "demo".to_owned(), ..ClusterSnapshot::default() };
+        for (name, text) in &self.inputs {
+            if name.starts_with("dcs:") {
+                let keys = text.lines().filter_map(|line| line.split_once(' '));
+                let keys = keys.map(|(key, value)| (key.to_owned(), dcs_key(&mut snapshot.sources, name, key, value)));
+                let keys = keys.collect();
+                cluster.dcs = Some(Dcs { kind: DcsKind::Etcd3, revision: None, keys, servers: Vec::new() });
+            } else if let Some(member) = name.strip_prefix("rest:") {
+                let (member, answer) = match member.strip_suffix(" unreachable") {
+                    Some(member) => (member, RestAnswer::Unreachable { reason: text.trim().to_owned() }),
+                    None => {
+                        let (source, json) = parsed_json(&mut snapshot.sources, name, text);
+                        (member, RestAnswer::Answered { source, json })
+                    }
+                };
+                cluster.rest.insert(member.to_owned(), answer);
+            } else {
+                let (name, text) = match name.strip_suffix(" whole") {
+                    Some(name) => (name, text.clone()),
+                    None => (name.as_str(), completed(text)),
+                };
+                let configuration = configuration(&mut snapshot.sources, name, &text);
+                snapshot.configurations.push(configuration);
+            }
+        }
+        if cluster.dcs.is_some() || !cluster.rest.is_empty() {
+            snapshot.clusters.push(cluster);
+        }
+        snapshot
+    }
+}
+
+/// A configuration with what every file needs and the example is not about.
+fn completed(text: &str) -> String {
+    let has = |key: &str| text.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
+    let mut text = text.to_owned();
+    for (key, line) in [("name", "name: pg1\n"), ("scope", "scope: demo\n")] {
+        if !has(key) {
+            text.push_str(line);
+        }
+    }
+    if !["etcd", "etcd3", "consul", "zookeeper", "kubernetes"].into_iter().any(has) {
+        text.push_str("etcd3:\n  hosts: [10.0.0.11:2379, 10.0.0.12:2379, 10.0.0.13:2379]\n");
+    }
+    text
+}
+
+fn dcs_key(sources: &mut SourceMap, prefix: &str, key: &str, value: &str) -> DcsKey {
+    let (source, json) = parsed_json(sources, &format!("{prefix}/{key}"), value);
+    DcsKey { source, value: RawValue(value.to_owned()), json, revision: None, lease: None, ttl_seconds: None }
+}
+
+fn parsed_json(sources: &mut SourceMap, name: &str, text: &str) -> (crate::input::source_map::SourceId, Option<Node>) {
+    let source = sources.add(name, text);
+    let mut json = json::parse(source, text).ok();
+    let spans = json.as_mut().map(secrets::conceal).unwrap_or_default();
+    sources.mask(source, secrets::mask(text, &spans));
+    (source, json)
+}
+
+fn configuration(sources: &mut SourceMap, name: &str, text: &str) -> LocalConfiguration {
+    let source = sources.add(name, text);
+    let (mut document, error) = match yaml::parse(source, text) {
+        Ok(document) => (Some(document), None),
+        Err(error) => (None, Some(error)),
+    };
+    let spans = document.as_mut().map(secrets::conceal).unwrap_or_default();
+    sources.mask(source, secrets::mask(text, &spans));
+    let field = |name: &str| document.as_ref()?.get(name)?.as_str().map(str::to_owned);
+    LocalConfiguration { source, node: field("name"), scope: field("scope"), document, error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_examples() {
+        let page = "# T\n\n## Bad (Patroni 3.1.2)\n\n```yaml patroni.yml\na: 1\n   ^\nb: 2\n```\n\n## Good\n\n\
+                    ```text dcs:/service/demo\nleader pg1\n       ^^^\n```\n";
+        let examples = examples(page);
+        assert_eq!(examples.len(), 2);
+        assert_eq!(examples[0].patroni_version.as_deref(), Some("3.1.2"));
+        assert_eq!(examples[0].inputs, [("patroni.yml".to_owned(), "a: 1\nb: 2\n".to_owned())]);
+        assert_eq!(examples[0].marks, [("patroni.yml".to_owned(), 1, 4, 5)]);
+        assert_eq!(examples[1].marks, [("dcs:/service/demo/leader".to_owned(), 1, 1, 4)]);
+        assert!(examples[0].is_bad && !examples[1].is_bad);
+    }
+}

@@ -1,0 +1,111 @@
+//! The Jinja expressions and templates of rule pages.
+
+use std::cmp::Ordering;
+
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+
+use crate::model::version::PatroniVersion;
+use crate::parse::python;
+use crate::parse::tree;
+
+/// The language of rule pages: Jinja with strict undefined values, and
+///
+/// - the test `version`: `patroni is version('>= 4.0.0, < 4.0.6')`; alternatives are separated by `|`;
+/// - the filter `bytes`: a number of bytes as people read it;
+/// - the filter `names`: the `name` of every item, joined by commas;
+/// - the test `boolean_like`: whether Patroni's `parse_bool` understands the value.
+pub fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.add_test("version", |version: &str, condition: &str| {
+        let version = version.parse::<PatroniVersion>().map_err(|error| invalid(error.to_string()))?;
+        for alternative in condition.split('|') {
+            if release_matches(version, alternative).map_err(invalid)? {
+                return Ok(true);
+            }
+        }
+        Ok::<bool, Error>(false)
+    });
+    environment.add_test("boolean_like", |value: &Value| match value.as_str() {
+        Some(text) => python::parse_bool(&tree::Value::String(text.to_owned())).is_some(),
+        None => value == &Value::from(true) || value == &Value::from(false) || value == &Value::from(0) || value == &Value::from(1),
+    });
+    environment.add_filter("bytes", |bytes: i64| human_bytes(bytes));
+    environment.add_filter("names", |items: &Value| -> Result<String, Error> {
+        let mut names = Vec::new();
+        for item in items.try_iter()? {
+            let name = item.get_attr("name").ok().filter(|name| !name.is_undefined()).unwrap_or(item);
+            names.push(name.to_string());
+        }
+        Ok(names.join(", "))
+    });
+    environment
+}
+
+/// Whether `version` fulfils every comparison of a list like `>= 4.0.0, < 4.0.6`; a bare release means itself.
+///
+/// # Errors
+///
+/// The condition is none; the text says why.
+pub fn release_matches(version: PatroniVersion, condition: &str) -> Result<bool, String> {
+    let mut holds = true;
+    for comparison in condition.split(',') {
+        let comparison = comparison.trim();
+        let digits = comparison.find(|character: char| character.is_ascii_digit()).unwrap_or(comparison.len());
+        let (operator, release) = comparison.split_at(digits);
+        let release = release.parse::<PatroniVersion>().map_err(|error| error.to_string())?;
+        let ordering = version.cmp(&release);
+        holds &= match operator.trim() {
+            "" | "==" => ordering == Ordering::Equal,
+            "<" => ordering == Ordering::Less,
+            "<=" => ordering != Ordering::Greater,
+            ">" => ordering == Ordering::Greater,
+            ">=" => ordering != Ordering::Less,
+            "!=" => ordering != Ordering::Equal,
+            other => return Err(format!("'{other}' compares nothing; write <, <=, ==, !=, >= or >")),
+        };
+    }
+    Ok(holds)
+}
+
+/// Bytes as people read them, with the exact number when it was rounded: `22.0 MiB (23068672 bytes)`.
+fn human_bytes(bytes: i64) -> String {
+    const UNITS: [(&str, i64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("kiB", 1 << 10)];
+    match UNITS.iter().find(|(_, size)| *size <= bytes) {
+        Some((unit, size)) if bytes % size == 0 => format!("{} {unit}", bytes / size),
+        Some((unit, size)) => format!("{:.1} {unit} ({bytes} bytes)", bytes as f64 / *size as f64),
+        None => format!("{bytes} bytes"),
+    }
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compares_releases() {
+        let check = |version: &str, condition: &str, expected: Result<bool, ()>| {
+            let version = version.parse().expect("a release");
+            assert_eq!(release_matches(version, condition).map_err(drop), expected, "{condition}");
+        };
+        check("4.0.5", "4.0.5", Ok(true));
+        check("4.0.5", ">= 4.0.0, < 4.0.6", Ok(true));
+        check("4.1.0", ">= 4.0.0, < 4.0.6", Ok(false));
+        check("3.3.11", "> 3.3.9", Ok(true));
+        check("3.3.11", "~ 3.3.9", Err(()));
+        check("3.3.11", "new", Err(()));
+    }
+
+    #[test]
+    fn bytes_read_well() {
+        let check = |bytes: i64, expected: &str| assert_eq!(human_bytes(bytes), expected);
+        check(0, "0 bytes");
+        check(1_048_576, "1 MiB");
+        check(22_931_984, "21.9 MiB (22931984 bytes)");
+        check(1500, "1.5 kiB (1500 bytes)");
+    }
+}

@@ -1,0 +1,492 @@
+//! What rules look at: the input put together cluster by cluster, for Rust functions and for Jinja expressions.
+
+use std::collections::BTreeMap;
+
+use minijinja::Value;
+
+use crate::input::source_map::SourceId;
+use crate::model::cluster::{Cluster, MemberStatus, Raised};
+use crate::model::config::global::GlobalConfig;
+use crate::model::snapshot::{ClusterSnapshot, LocalConfiguration, RestAnswer, Snapshot};
+use crate::model::version::PatroniVersion;
+use crate::parse::python;
+use crate::parse::tree::{self, Mapping, Node};
+use crate::rules::page::{Each, Need};
+
+/// One cluster with its nodes' configurations; a configuration of an unknown cluster is a scene of its own.
+pub struct Scene<'a> {
+    /// All inputs.
+    pub snapshot: &'a Snapshot,
+    /// What is known of the running cluster: the DCS, REST answers; `None` when there are configuration files alone.
+    pub cluster: Option<&'a ClusterSnapshot>,
+    /// The nodes' configuration files.
+    pub configurations: Vec<&'a LocalConfiguration>,
+    /// The cluster as Patroni loads it from the DCS, or why it cannot; `None` without a DCS snapshot.
+    pub loaded: Option<Result<Cluster, Raised>>,
+    /// The release that decides for the cluster: the leader's, else the one given, else the newest that a member tells.
+    pub patroni: Option<PatroniVersion>,
+    /// The release to assume where no input tells one.
+    pub given_version: Option<PatroniVersion>,
+    base: BTreeMap<String, Value>,
+    members: BTreeMap<String, Value>,
+}
+
+/// The dynamic configuration of a cluster, or the text that it would start with.
+#[derive(Clone, Copy, Debug)]
+pub struct Dynamic<'a> {
+    /// Its value, usually a mapping.
+    pub node: &'a Node,
+    /// What to call it: `/config` or `bootstrap.dcs`.
+    pub origin: &'static str,
+}
+
+/// All evaluations of a scene, by what rules ask for.
+pub struct Subjects<'a> {
+    /// The cluster and its nodes.
+    pub scene: &'a Scene<'a>,
+    cluster: Vec<Subject<'a>>,
+    members: Vec<Subject<'a>>,
+    configurations: Vec<Subject<'a>>,
+    dynamics: Vec<Subject<'a>>,
+}
+
+impl<'a> Subjects<'a> {
+    /// What a rule is evaluated on. With configurations and dynamic configurations, a `bootstrap.dcs` is part of the
+    /// former.
+    pub fn of<'b>(&'b self, each: &'b [Each]) -> impl Iterator<Item = &'b Subject<'a>> {
+        let both = each.contains(&Each::Configurations);
+        each.iter().flat_map(move |each| {
+            let subjects = match each {
+                Each::Cluster => &self.cluster,
+                Each::Members => &self.members,
+                Each::Configurations => &self.configurations,
+                Each::Dynamics => &self.dynamics,
+            };
+            let is_part = move |subject: &&Subject<'_>| *each == Each::Dynamics && both && subject.configuration.is_some();
+            subjects.iter().filter(move |subject| !is_part(subject))
+        })
+    }
+}
+
+/// What one evaluation of a rule is about.
+pub struct Subject<'a> {
+    /// The cluster around it.
+    pub scene: &'a Scene<'a>,
+    /// The member, with `each: members`.
+    pub member: Option<&'a str>,
+    /// The configuration file, with `each: configurations`.
+    pub configuration: Option<&'a LocalConfiguration>,
+    /// The dynamic configuration that counts here, if known.
+    pub dynamic: Option<Dynamic<'a>>,
+    /// The names that expressions know.
+    pub values: BTreeMap<String, Value>,
+}
+
+impl<'a> Scene<'a> {
+    /// Puts the input together; `version` is the release of members that do not tell theirs.
+    pub fn all(snapshot: &'a Snapshot, version: Option<PatroniVersion>) -> Vec<Self> {
+        let mut taken = vec![false; snapshot.configurations.len()];
+        let mut scenes = Vec::new();
+        for cluster in &snapshot.clusters {
+            let mut configurations = Vec::new();
+            for (index, configuration) in snapshot.configurations.iter().enumerate() {
+                let same_scope = configuration.scope.as_deref() == Some(cluster.scope.as_str());
+                if same_scope && namespace(configuration) == cluster.namespace {
+                    taken[index] = true;
+                    configurations.push(configuration);
+                }
+            }
+            let is_known = cluster.dcs.is_some() || !cluster.rest.is_empty();
+            scenes.push(Self::new(snapshot, is_known.then_some(cluster), configurations, version));
+        }
+        let mut alone: Vec<((Option<&str>, String), Vec<&LocalConfiguration>)> = Vec::new();
+        for (index, configuration) in snapshot.configurations.iter().enumerate().filter(|(index, _)| !taken[*index]) {
+            let key = (configuration.scope.as_deref(), namespace(configuration));
+            match alone.iter_mut().find(|(other, _)| key.0.is_some() && *other == key) {
+                Some((_, members)) => members.push(configuration),
+                None => alone.push((key, vec![&snapshot.configurations[index]])),
+            }
+        }
+        scenes.extend(alone.into_iter().map(|(_, members)| Self::new(snapshot, None, members, version)));
+        scenes
+    }
+
+    fn new(
+        snapshot: &'a Snapshot,
+        cluster: Option<&'a ClusterSnapshot>,
+        configurations: Vec<&'a LocalConfiguration>,
+        given_version: Option<PatroniVersion>,
+    ) -> Self {
+        let mut scene = Self {
+            snapshot,
+            cluster,
+            configurations,
+            loaded: None,
+            patroni: None,
+            given_version,
+            base: BTreeMap::new(),
+            members: BTreeMap::new(),
+        };
+        scene.patroni = scene.deciding_version();
+        if let Some(dcs) = cluster.and_then(|cluster| cluster.dcs.as_ref()) {
+            scene.loaded = Some(Cluster::load(&dcs.keys, scene.version()));
+        }
+        scene.members = scene.member_values();
+        scene.base = scene.base_values();
+        scene
+    }
+
+    /// The deciding release, or the newest when it is not known.
+    pub fn version(&self) -> PatroniVersion {
+        self.patroni.unwrap_or_else(PatroniVersion::newest)
+    }
+
+    /// The cluster as Patroni loads it.
+    pub fn model(&self) -> Option<&Cluster> {
+        self.loaded.as_ref().and_then(|loaded| loaded.as_ref().ok())
+    }
+
+    /// The name in `/leader`.
+    pub fn leader(&self) -> Option<&'a str> {
+        Some(self.key_text("leader")?).filter(|name| !name.is_empty())
+    }
+
+    /// The value of a key as stored.
+    pub fn key_text(&self, key: &str) -> Option<&'a str> {
+        Some(self.cluster?.dcs.as_ref()?.keys.get(key)?.value.0.as_str())
+    }
+
+    /// The value of a key as `json.loads` reads it.
+    pub fn key_json(&self, key: &str) -> Option<&'a Node> {
+        self.cluster?.dcs.as_ref()?.keys.get(key)?.json.as_ref()
+    }
+
+    /// The text that a key's value stands in.
+    pub fn key_source(&self, key: &str) -> Option<SourceId> {
+        Some(self.cluster?.dcs.as_ref()?.keys.get(key)?.source)
+    }
+
+    /// The names of the member keys, in order.
+    pub fn member_names(&self) -> Vec<&'a str> {
+        let keys = self.cluster.and_then(|cluster| cluster.dcs.as_ref()).map(|dcs| dcs.keys.keys());
+        let names = keys.into_iter().flatten().filter_map(|key| key.strip_prefix("members/"));
+        names.filter(|name| !name.is_empty() && !name.contains('/')).collect()
+    }
+
+    /// The REST answer of a member.
+    pub fn rest(&self, member: &str) -> Option<&'a RestAnswer> {
+        self.cluster?.rest.get(member)
+    }
+
+    /// The body of a member's REST answer.
+    pub fn rest_json(&self, member: &str) -> Option<&'a Node> {
+        match self.rest(member)? {
+            RestAnswer::Answered { json, .. } => json.as_ref(),
+            RestAnswer::Unreachable { .. } => None,
+        }
+    }
+
+    /// The release of a member: what its key or REST answer tells, else the one given.
+    pub fn member_version(&self, name: &str) -> Option<PatroniVersion> {
+        let key = self.key_json(&format!("members/{name}"));
+        let told = key
+            .and_then(|key| key.get("version"))
+            .or_else(|| self.rest_json(name).and_then(|rest| rest.at(&["patroni", "version"])))
+            .and_then(Node::as_str);
+        told.and_then(|text| text.parse().ok()).or(self.given_version)
+    }
+
+    /// The dynamic configuration in the DCS.
+    pub fn dynamic(&self) -> Option<Dynamic<'a>> {
+        self.key_json("config").map(|node| Dynamic { node, origin: "/config" })
+    }
+
+    /// Everything in this scene that rules are evaluated on.
+    pub fn subjects(&'a self) -> Subjects<'a> {
+        let dynamic = |configuration| self.dynamic().or_else(|| bootstrap(configuration));
+        let dynamics = match self.key_text("config") {
+            Some(_) => self.dynamic().map(|dynamic| self.subject(None, None, Some(dynamic))).into_iter().collect(),
+            None => self
+                .configurations
+                .iter()
+                .filter_map(|file| Some(self.subject(None, Some(file), Some(bootstrap(file)?))))
+                .collect(),
+        };
+        Subjects {
+            scene: self,
+            cluster: vec![self.subject(None, None, self.dynamic())],
+            members: self.member_names().into_iter().map(|name| self.subject(Some(name), None, self.dynamic())).collect(),
+            configurations: self.configurations.iter().map(|file| self.subject(None, Some(file), dynamic(file))).collect(),
+            dynamics,
+        }
+    }
+
+    /// A member as expressions see it.
+    pub fn member_value(&self, name: &str) -> Value {
+        self.members.get(name).cloned().unwrap_or_else(|| Value::from_pairs([("name", name)]))
+    }
+
+    fn subject(
+        &'a self,
+        member: Option<&'a str>,
+        configuration: Option<&'a LocalConfiguration>,
+        dynamic: Option<Dynamic<'a>>,
+    ) -> Subject<'a> {
+        let mut values = self.base.clone();
+        if let Some(member) = member.and_then(|name| self.members.get(name)) {
+            values.insert("member".into(), member.clone());
+        }
+        if let Some(configuration) = configuration {
+            values.insert("configuration".into(), self.configuration_value(configuration));
+        }
+        if let Some(dynamic) = dynamic {
+            values.insert("dynamic".into(), value(dynamic.node));
+            values.insert("dynamic_origin".into(), dynamic.origin.into());
+            values.insert("effective".into(), effective(dynamic.node.as_mapping(), self.version()));
+        }
+        Subject { scene: self, member, configuration, dynamic, values }
+    }
+
+    fn deciding_version(&self) -> Option<PatroniVersion> {
+        let of_leader = self.leader().and_then(|leader| self.member_version(leader));
+        let newest = || self.member_names().into_iter().filter_map(|name| self.member_version(name)).max();
+        let answering = || {
+            let names = self.cluster?.rest.keys();
+            names.filter_map(|name| self.member_version(name)).max()
+        };
+        of_leader.or(self.given_version).or_else(newest).or_else(answering)
+    }
+
+    fn base_values(&self) -> BTreeMap<String, Value> {
+        let mut base = BTreeMap::new();
+        let mut put = |name: &str, value: Value| {
+            base.insert(name.to_owned(), value);
+        };
+        if let Some(version) = self.patroni {
+            put("patroni", version.to_string().into());
+        }
+        let files = self.configurations.iter().map(|configuration| self.configuration_value(configuration));
+        put("configurations", files.collect());
+        let Some(cluster) = self.cluster else { return base };
+        put("answers", cluster.rest.iter().map(|(name, answer)| answer_value(name, answer)).collect());
+        put("scope", cluster.scope.clone().into());
+        if cluster.dcs.is_none() {
+            return base;
+        }
+        put("leader", self.leader().map_or(Value::from(()), Value::from));
+        put("members", self.members.values().cloned().collect());
+        for key in ["status", "history", "failover", "failsafe"] {
+            if let Some(node) = self.key_json(key) {
+                put(key, value(node));
+            }
+        }
+        if let Some(identifier) = self.key_text("initialize") {
+            put("initialize", identifier.into());
+        }
+        if let Some(model) = self.model() {
+            let sync = &model.sync;
+            put(
+                "sync",
+                Value::from_pairs([
+                    ("active", Value::from(!sync.is_empty())),
+                    ("leader", sync.leader().map_or(Value::from(()), Value::from)),
+                    ("standbys", sync.voters().map(Value::from).collect()),
+                    ("quorum", Value::from(sync.quorum)),
+                ]),
+            );
+            put("cluster_timeline", model.timeline.into());
+        }
+        base
+    }
+
+    fn configuration_value(&self, configuration: &LocalConfiguration) -> Value {
+        let mut pairs = vec![("file", Value::from(self.snapshot.sources.get(configuration.source).name.clone()))];
+        if let Some(node) = &configuration.node {
+            pairs.push(("name", node.clone().into()));
+        }
+        if let Some(document) = &configuration.document {
+            pairs.push(("document", value(document)));
+        }
+        Value::from_pairs(pairs)
+    }
+
+    fn member_values(&self) -> BTreeMap<String, Value> {
+        let Some(model) = self.model() else { return BTreeMap::new() };
+        let optime = (0 < model.last_lsn).then_some(model.last_lsn);
+        let members = model.members.iter().map(|member| {
+            let mut pairs: Vec<(&str, Value)> = vec![
+                ("name", member.name.clone().into()),
+                ("is_leader", (self.leader() == Some(member.name.as_str())).into()),
+                ("key", self.key_json(&format!("members/{}", member.name)).map_or(Value::from(()), value)),
+            ];
+            let mut put = |name: &'static str, value: Option<Value>| {
+                if let Some(value) = value {
+                    pairs.push((name, value));
+                }
+            };
+            let version = self.member_version(&member.name);
+            put("version", version.map(|version| version.to_string().into()));
+            put("role", Some(member.role.clone().unwrap_or_default().into()));
+            put("state", Some(member.state.clone().unwrap_or_default().into()));
+            put("replication_state", Some(member.replication_state.clone().unwrap_or_default().into()));
+            put("timeline", member.timeline.map(Value::from));
+            put("lsn", member.lsn.map(Value::from));
+            put("lag_bytes", optime.zip(member.lsn).map(|(optime, lsn)| (optime - lsn).max(0).into()));
+            put("has_api_url", Some(member.api_url.is_some().into()));
+            if let Ok(tags) = &member.tags {
+                put("nofailover", Some(tags.nofailover().into()));
+                put("nosync", Some(tags.nosync(version.unwrap_or_else(|| self.version())).into()));
+                put("nostream", Some(tags.nostream.into()));
+                put("failover_priority", Some(tags.failover_priority().into()));
+                put("replicatefrom", Some(tags.replicatefrom.clone().unwrap_or_default().into()));
+            }
+            match self.rest(&member.name) {
+                Some(RestAnswer::Answered { json, .. }) => {
+                    let usable = matches!(MemberStatus::read(json.as_ref()), MemberStatus::Reachable { .. });
+                    put("reachable", Some(usable.into()));
+                    put("rest", json.as_ref().map(value));
+                }
+                Some(RestAnswer::Unreachable { reason }) => {
+                    put("reachable", Some(false.into()));
+                    put("unreachable_because", Some(reason.clone().into()));
+                }
+                None => {}
+            }
+            (member.name.clone(), Value::from_pairs(pairs))
+        });
+        members.collect()
+    }
+}
+
+impl<'a> Subject<'a> {
+    /// The dynamic configuration as Patroni reads it; `None` when it is not known.
+    pub fn global(&self) -> Option<GlobalConfig> {
+        let dynamic = self.dynamic?;
+        Some(GlobalConfig::read(dynamic.node.as_mapping(), self.scene.version()))
+    }
+
+    /// Which of the evidence is missing, in words.
+    pub fn missing(&self, needs: &[Need]) -> Vec<String> {
+        needs.iter().filter_map(|need| self.lacks(*need)).collect()
+    }
+
+    fn lacks(&self, need: Need) -> Option<String> {
+        let scene = self.scene;
+        let scope = scene.cluster.map_or("the cluster", |cluster| cluster.scope.as_str());
+        let names = || match self.member {
+            Some(name) => vec![name],
+            None => scene.member_names(),
+        };
+        let lacking = |lacks: &dyn Fn(&str) -> bool| -> Option<String> {
+            let lacking: Vec<&str> = names().into_iter().filter(|name| lacks(name)).collect();
+            (!lacking.is_empty()).then(|| lacking.join(", "))
+        };
+        let missing = |is_there: bool, what: String| (!is_there).then_some(what);
+        match need {
+            Need::Dcs => match &scene.loaded {
+                None => Some(format!("no DCS snapshot of {scope}")),
+                Some(Err(raised)) => Some(format!("Patroni cannot load the keys of {scope} ({raised})")),
+                Some(Ok(_)) => None,
+            },
+            Need::Dynamic => missing(self.dynamic.is_some(), format!("no dynamic configuration of {scope}")),
+            Need::Members => missing(!scene.member_names().is_empty(), format!("no member keys of {scope}")),
+            Need::Rest => lacking(&|name| scene.rest(name).is_none()).map(|names| format!("no REST answer of {names}")),
+            Need::Status => {
+                let known = scene.model().is_some_and(|model| 0 < model.last_lsn);
+                missing(known, format!("no WAL position in /status of {scope}"))
+            }
+            Need::Initialize => {
+                let known = scene.key_text("initialize").is_some_and(|text| !text.is_empty());
+                missing(known, format!("no key /initialize of {scope}"))
+            }
+            Need::Patroni => {
+                let unknown = "the Patroni version is not known".to_owned();
+                match self.member {
+                    Some(name) => missing(scene.member_version(name).is_some(), format!("no Patroni version of {name}")),
+                    None => missing(scene.patroni.is_some(), unknown),
+                }
+            }
+            Need::Postgres => lacking(&|name| {
+                scene.rest_json(name).is_none_or(|rest| rest.get("server_version").is_none())
+            })
+            .map(|names| format!("no PostgreSQL version of {names}")),
+            Need::Configurations => {
+                missing(!scene.configurations.is_empty(), format!("no configuration file of {scope}"))
+            }
+        }
+    }
+}
+
+/// `bootstrap.dcs` of a configuration file.
+pub fn bootstrap(configuration: &LocalConfiguration) -> Option<Dynamic<'_>> {
+    let node = configuration.document.as_ref()?.at(&["bootstrap", "dcs"])?;
+    Some(Dynamic { node, origin: "bootstrap.dcs" })
+}
+
+/// `namespace` without slashes at the ends.
+fn namespace(configuration: &LocalConfiguration) -> String {
+    let namespace = configuration.document.as_ref().and_then(|document| document.get("namespace"));
+    namespace.and_then(Node::as_str).map_or("service", |text| text.trim_matches('/')).to_owned()
+}
+
+/// The dynamic configuration with defaults, as Patroni reads it; a timing that `int()` refuses is left out.
+///
+/// Source: patroni/config.py, `Config.__DEFAULT_CONFIG` and `_validate_and_adjust_timeouts`, 4.1.5.
+fn effective(dynamic: Option<&Mapping>, version: PatroniVersion) -> Value {
+    let global = GlobalConfig::read(dynamic, version);
+    let mut pairs: Vec<(&str, Value)> = vec![
+        ("paused", global.paused.into()),
+        ("synchronous_mode", global.synchronous_mode.into()),
+        ("quorum_commit_mode", global.quorum_commit_mode.into()),
+        ("synchronous_mode_strict", global.synchronous_mode_strict.into()),
+        ("synchronous_node_count", global.synchronous_node_count.into()),
+        ("maximum_lag_on_failover", global.maximum_lag_on_failover.into()),
+        ("maximum_lag_on_syncnode", global.maximum_lag_on_syncnode.into()),
+        ("check_timeline", global.check_timeline.into()),
+        ("failsafe_mode", global.failsafe_mode.into()),
+        ("standby_cluster", global.standby_cluster.into()),
+    ];
+    for (name, default) in [("ttl", 30), ("loop_wait", 10), ("retry_timeout", 10)] {
+        let seconds = match dynamic.and_then(|dynamic| dynamic.get(name)) {
+            Some(node) => python::int(&node.value),
+            None => Some(default),
+        };
+        if let Some(seconds) = seconds {
+            pairs.push((name, seconds.into()));
+        }
+    }
+    Value::from_pairs(pairs)
+}
+
+/// A REST answer as expressions see it, also of a member without a key.
+fn answer_value(name: &str, answer: &RestAnswer) -> Value {
+    let json = match answer {
+        RestAnswer::Answered { json, .. } => json.as_ref(),
+        RestAnswer::Unreachable { .. } => None,
+    };
+    let flag = |field: &str| json.and_then(|json| json.get(field)).is_some_and(|node| python::truthy(&node.value));
+    Value::from_pairs([
+        ("name", Value::from(name)),
+        ("answers", matches!(answer, RestAnswer::Answered { .. }).into()),
+        ("is_unlocked", flag("cluster_unlocked").into()),
+        ("is_failsafe", flag("failsafe_mode_is_active").into()),
+        ("server_version", json.and_then(|json| json.get("server_version")).map_or(Value::from(0), value)),
+    ])
+}
+
+/// A value for expressions; secrets become asterisks.
+pub fn value(node: &Node) -> Value {
+    match &node.value {
+        tree::Value::Null => Value::from(()),
+        tree::Value::Bool(truth) => Value::from(*truth),
+        tree::Value::Int(number) => Value::from(*number),
+        tree::Value::Float(number) => Value::from(*number),
+        tree::Value::String(text) | tree::Value::Timestamp(text) => Value::from(text.as_str()),
+        tree::Value::Binary(bytes) => Value::from(format!("{} bytes", bytes.len())),
+        tree::Value::Sequence(items) => items.iter().map(value).collect(),
+        tree::Value::Mapping(mapping) => {
+            Value::from_pairs(mapping.effective().map(|entry| (value(&entry.key), value(&entry.value))))
+        }
+        tree::Value::Secret(_) => Value::from("***"),
+    }
+}

@@ -1,0 +1,143 @@
+//! What the decisions say about the cluster as it stands.
+
+use crate::decision::prediction::Question;
+use crate::decision::prediction::evaluation::{Evaluation, evaluate};
+use crate::decision::prediction::facts::Facts;
+use crate::model::cluster::FailoverKey;
+use crate::model::snapshot::RestAnswer;
+use crate::parse::python;
+use crate::parse::tree::{Node, Value};
+use crate::rules::facts::Subject;
+use crate::rules::finding::Label;
+use crate::rules::functions::Hit;
+use crate::rules::place;
+
+type Found = Result<Vec<Hit>, Vec<String>>;
+
+/// Nobody would take the lock if the leader died now; tells each member's reasons, and whether the quorum alone is why.
+pub fn failover_chance(subject: &Subject<'_>) -> Found {
+    let scene = subject.scene;
+    let (Some(cluster), Some(leader)) = (scene.cluster, scene.leader()) else { return Ok(Vec::new()) };
+    let replicas: Vec<&str> = scene.member_names().into_iter().filter(|name| *name != leader).collect();
+    if replicas.is_empty() {
+        return Ok(Vec::new());
+    }
+    let question = Question::Crash { nodes: vec![leader.to_owned()] };
+    let facts = Facts::collect(cluster, scene.given_version, None);
+    let evaluation = evaluate(&facts, &question);
+    if !evaluation.winners.is_empty() {
+        return Ok(Vec::new());
+    }
+    let quorum = scene.model().map_or(0, |model| model.sync.quorum);
+    let lacks_votes = 0 < quorum && !evaluate(&without_quorum(facts), &question).winners.is_empty();
+    let mut hit = Hit::default();
+    for name in &replicas {
+        if let Some(span) = place::key(scene, &format!("members/{name}"), &["state"], false) {
+            hit.labels.push(Label { span, text: String::new() });
+        }
+    }
+    Ok(vec![
+        hit.with("reasons", reasons(&evaluation))
+            .with("lacks_votes", lacks_votes)
+            .with("replicas", replicas.into_iter().map(str::to_owned).collect::<Vec<_>>()),
+    ])
+}
+
+/// The same facts with `quorum` 0 in `/sync`.
+fn without_quorum(mut facts: Facts) -> Facts {
+    let sync = facts.keys.get_mut("sync").and_then(|key| key.json.as_mut());
+    if let Some(Node { value: Value::Mapping(sync), .. }) = sync {
+        for entry in sync.entries.iter_mut().filter(|entry| entry.key.as_str() == Some("quorum")) {
+            entry.value.value = Value::Int(0);
+        }
+    }
+    facts
+}
+
+fn reasons(evaluation: &Evaluation) -> Vec<String> {
+    let racers = evaluation.gates.iter().flat_map(|gate| &gate.racers);
+    let reason = |reasons: &[String]| reasons.last().cloned().unwrap_or_else(|| "does not take part".to_owned());
+    racers.map(|racer| format!("{}: {}", racer.node, reason(&racer.reasons))).collect()
+}
+
+/// More than one member says that it is a primary.
+pub fn multiple_primaries(subject: &Subject<'_>) -> Found {
+    let scene = subject.scene;
+    let is_primary = |node: &Node| matches!(node.get("role").and_then(Node::as_str), Some("primary" | "master"));
+    let mut hit = Hit::default();
+    let mut primaries = Vec::new();
+    let names = scene.cluster.into_iter().flat_map(|cluster| cluster.rest.keys().map(String::as_str));
+    let names: std::collections::BTreeSet<&str> = names.chain(scene.member_names()).collect();
+    for name in names {
+        let key = format!("members/{name}");
+        let (node, span) = match scene.rest(name) {
+            Some(RestAnswer::Answered { json: Some(json), .. }) => (Some(json), json.get("role").map(|role| role.span)),
+            _ => (scene.key_json(&key), place::key(scene, &key, &["role"], false)),
+        };
+        if node.is_some_and(is_primary) {
+            primaries.push(name.to_owned());
+            hit.labels.extend(span.map(|span| Label { span, text: String::new() }));
+        }
+    }
+    Ok(if primaries.len() < 2 { Vec::new() } else { vec![hit.with("primaries", primaries)] })
+}
+
+/// The request in `/failover`, as Patroni reads it.
+pub fn pending_switchover(subject: &Subject<'_>) -> Found {
+    let scene = subject.scene;
+    let Some(text) = scene.key_text("failover") else { return Ok(Vec::new()) };
+    let Some(span) = place::key(scene, "failover", &[], false) else { return Ok(Vec::new()) };
+    let request = match FailoverKey::load(text, scene.key_json("failover")) {
+        Ok(request) if request.is_requested() => request,
+        _ => return Ok(Vec::new()),
+    };
+    let candidate = request.candidate().unwrap_or_default();
+    let span = match candidate {
+        "" => span,
+        _ => place::key(scene, "failover", &["member"], false).unwrap_or(span),
+    };
+    let is_sync = scene.model().is_some_and(|model| model.sync.matches(candidate));
+    Ok(vec![
+        Hit::at(span, "")
+            .with("candidate", candidate)
+            .with("is_switchover", request.leader().is_some())
+            .with("requested_leader", request.leader().unwrap_or_default())
+            .with("is_scheduled", request.scheduled_at.is_some())
+            .with("is_member", scene.member_names().contains(&candidate))
+            .with("is_sync_standby", is_sync),
+    ])
+}
+
+/// `/sync` that Patroni cannot read as it was meant.
+///
+/// Source: patroni/dcs/__init__.py, `SyncState.from_node`, 4.1.5.
+pub fn sync_key_shape(subject: &Subject<'_>) -> Found {
+    let scene = subject.scene;
+    let Some(text) = scene.key_text("sync") else { return Ok(Vec::new()) };
+    let hit = |path: &[&str], problem: String, fails: bool| {
+        let span = place::key(scene, "sync", path, false);
+        let labels = span.map(|span| Label { span, text: String::new() }).into_iter().collect();
+        vec![Hit { labels, values: Vec::new() }.with("problem", problem).with("fails", fails)]
+    };
+    let Some(Node { value: Value::Mapping(sync), .. }) = scene.key_json("sync") else {
+        let is_empty = text.is_empty() || scene.key_json("sync").is_some_and(|node| node.value == Value::Null);
+        return Ok(if is_empty { Vec::new() } else { hit(&[], "/sync is no JSON object".to_owned(), false) });
+    };
+    for field in ["leader", "sync_standby"] {
+        match sync.get(field).map(|node| &node.value) {
+            None | Some(Value::Null | Value::String(_)) => {}
+            Some(other) if !python::truthy(other) => {}
+            Some(other) => {
+                let problem = format!("{field} of /sync is a {}, Patroni expects a text", python::type_name(other));
+                return Ok(hit(&[field], problem, true));
+            }
+        }
+    }
+    match sync.get("quorum").map(|node| &node.value) {
+        Some(value) if python::truthy(value) && python::int(value).is_none() => {
+            let problem = format!("quorum of /sync is a {}, Patroni expects a whole number", python::type_name(value));
+            Ok(hit(&["quorum"], problem, false))
+        }
+        _ => Ok(Vec::new()),
+    }
+}

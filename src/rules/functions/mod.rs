@@ -1,0 +1,79 @@
+//! What an expression cannot say: Rust functions that rule pages name.
+
+mod failover;
+mod placement;
+mod schema;
+mod scalars;
+mod structure;
+
+use minijinja::Value;
+
+use crate::parse::tree::{Node, Span};
+use crate::rules::facts::{Subject, bootstrap};
+use crate::rules::finding::Label;
+
+/// Something that a function found: the places, and names for the page's templates.
+#[derive(Clone, Debug, Default)]
+pub struct Hit {
+    /// The places, the most important one first.
+    pub labels: Vec<Label>,
+    /// What the page's templates may use besides the facts.
+    pub values: Vec<(&'static str, Value)>,
+}
+
+/// Looks at one subject; an error names the facts that are missing.
+pub type Function = fn(&Subject<'_>) -> Result<Vec<Hit>, Vec<String>>;
+
+/// The functions by the name that pages use, in order.
+const FUNCTIONS: &[(&str, Function)] = &[
+    ("boolean_keys", scalars::boolean_keys),
+    ("bootstrap_drift", placement::bootstrap_drift),
+    ("date_scalars", scalars::date_scalars),
+    ("duplicate_keys", structure::duplicate_keys),
+    ("failover_chance", failover::failover_chance),
+    ("float_identifiers", scalars::float_identifiers),
+    ("forbidden_addresses", placement::forbidden_addresses),
+    ("judged_elsewhere", judged_elsewhere),
+    ("misplaced_keys", placement::misplaced_keys),
+    ("multiple_primaries", failover::multiple_primaries),
+    ("not_a_mapping", structure::not_a_mapping),
+    ("octal_integers", scalars::octal_integers),
+    ("parse_error", structure::parse_error),
+    ("pending_switchover", failover::pending_switchover),
+    ("secrets_of_other_types", scalars::secrets_of_other_types),
+    ("sexagesimal_integers", scalars::sexagesimal_integers),
+    ("strings_used_as_booleans", scalars::strings_used_as_booleans),
+    ("sync_key_shape", failover::sync_key_shape),
+    ("unknown_keys", placement::unknown_keys),
+];
+
+/// The function of a name.
+pub fn find(name: &str) -> Option<Function> {
+    FUNCTIONS.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
+}
+
+/// Of rules that are judged when all others are done, such as unused suppressions.
+fn judged_elsewhere(_: &Subject<'_>) -> Result<Vec<Hit>, Vec<String>> {
+    Ok(Vec::new())
+}
+
+impl Hit {
+    /// A hit that points at one place.
+    fn at(span: Span, text: impl Into<String>) -> Self {
+        Self { labels: vec![Label { span, text: text.into() }], values: Vec::new() }
+    }
+
+    /// This hit with one more name for templates.
+    fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.values.push((name, value.into()));
+        self
+    }
+}
+
+/// The configurations of a subject: the file and its `bootstrap.dcs`, or the dynamic configuration in the DCS.
+fn documents<'a>(subject: &Subject<'a>) -> Vec<&'a Node> {
+    match subject.configuration {
+        Some(file) => file.document.iter().chain(bootstrap(file).map(|dynamic| dynamic.node)).collect(),
+        None => subject.dynamic.map(|dynamic| dynamic.node).into_iter().collect(),
+    }
+}

@@ -1,0 +1,259 @@
+//! Keys that Patroni does not know, or not there.
+
+use std::collections::BTreeSet;
+
+use crate::model::snapshot::LocalConfiguration;
+use crate::parse::python;
+use crate::parse::tree::{Entry, Mapping, Node, Span, Value};
+use crate::rules::facts::{Scene, Subject, bootstrap};
+use crate::rules::finding::Label;
+use crate::rules::functions::Hit;
+use crate::rules::functions::schema::{self, Home};
+
+type Found = Result<Vec<Hit>, Vec<String>>;
+
+/// Keys of no section, with the nearest known name.
+pub fn unknown_keys(subject: &Subject<'_>) -> Found {
+    Ok(strangers(subject)
+        .into_iter()
+        .filter(|stranger| stranger.home.is_none())
+        .map(|stranger| {
+            let nearest = schema::nearest(&stranger.key, &stranger.siblings).unwrap_or_default();
+            let hit = Hit::at(stranger.span, "").with("key", stranger.key).with("section", stranger.section);
+            hit.with("nearest", nearest)
+        })
+        .collect())
+}
+
+/// Known keys below a section that does not read them.
+pub fn misplaced_keys(subject: &Subject<'_>) -> Found {
+    let mut hits = Vec::new();
+    for stranger in strangers(subject) {
+        let Some(home) = stranger.home else { continue };
+        let text = match home {
+            Home::Dynamic => "Patroni reads this key from the dynamic configuration only".to_owned(),
+            Home::Below(section) => format!("Patroni reads this key below {section} only"),
+        };
+        let in_effect = match home {
+            Home::Dynamic => subject.scene.dynamic().and_then(|dynamic| dynamic.node.get(&stranger.key)),
+            Home::Below(_) => None,
+        };
+        let value = match &stranger.value.value {
+            Value::String(_) | Value::Bool(_) | Value::Int(_) | Value::Float(_) => scalar(&stranger.value),
+            _ => String::new(),
+        };
+        hits.push(
+            Hit::at(stranger.span, text)
+                .with("key", stranger.key.clone())
+                .with("section", stranger.section)
+                .with("home", if let Home::Below(section) = home { section } else { "" })
+                .with("is_dynamic", matches!(home, Home::Dynamic))
+                .with("value", value)
+                .with("weighty", schema::protects(&stranger.key))
+                .with("knows_dynamic", subject.scene.dynamic().is_some())
+                .with("in_effect", in_effect.map(scalar).unwrap_or_default()),
+        );
+    }
+    Ok(hits)
+}
+
+/// A scalar as people write it on patronictl's command line.
+fn scalar(node: &Node) -> String {
+    match &node.value {
+        Value::Bool(truth) => truth.to_string(),
+        value => python::str(value),
+    }
+}
+
+/// A key that its section does not know.
+struct Stranger {
+    span: Span,
+    key: String,
+    /// The section's path; empty for the root.
+    section: String,
+    value: Node,
+    siblings: Vec<&'static str>,
+    home: Option<Home>,
+}
+
+fn strangers(subject: &Subject<'_>) -> Vec<Stranger> {
+    let mut strangers = Vec::new();
+    match (subject.configuration, subject.dynamic) {
+        (Some(LocalConfiguration { document: Some(document), .. }), _) => {
+            collect(document, "local", "", &mut strangers);
+            if let Some(bootstrap) = subject.configuration.and_then(bootstrap) {
+                collect(bootstrap.node, "dynamic", "bootstrap.dcs", &mut strangers);
+            }
+        }
+        (None, Some(dynamic)) => collect(dynamic.node, "dynamic", "", &mut strangers),
+        _ => {}
+    }
+    strangers
+}
+
+fn collect(node: &Node, kind: &'static str, section: &str, strangers: &mut Vec<Stranger>) {
+    collect_section(node, kind, kind, section, strangers);
+}
+
+/// `path` is the section's place in the schema, `shown` its place in the text.
+fn collect_section(node: &Node, kind: &'static str, path: &str, shown: &str, strangers: &mut Vec<Stranger>) {
+    let (Value::Mapping(mapping), Some(known)) = (&node.value, schema::children(path)) else { return };
+    for entry in mapping.effective().filter(|entry| !entry.merged) {
+        let Some(key) = entry.key.as_str() else { continue };
+        let below = |path: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        if known.contains(&key) {
+            collect_section(&entry.value, kind, &below(path), &below(shown), strangers);
+        } else if !may_have_any_name(path, entry, mapping) {
+            strangers.push(Stranger {
+                span: entry.key.span,
+                key: key.to_owned(),
+                section: shown.to_owned(),
+                value: entry.value.clone(),
+                siblings: known.clone(),
+                home: schema::home(kind, path, key),
+            });
+        }
+    }
+}
+
+/// Sections whose names users choose: bootstrap and replica methods, and anchors to be merged elsewhere.
+fn may_have_any_name(path: &str, entry: &Entry, mapping: &Mapping) -> bool {
+    let key = entry.key.as_str().unwrap_or_default();
+    let is_method = entry.value.get("command").is_some();
+    let named = |list: &str| match mapping.get(list).map(|node| &node.value) {
+        Some(Value::Sequence(names)) => names.iter().any(|name| name.as_str() == Some(key)),
+        Some(Value::String(name)) => name == key,
+        _ => false,
+    };
+    match path {
+        "local" => key.starts_with(['x', '_', '.']) && !key.starts_with("xl"),
+        "local.bootstrap" => is_method || named("method"),
+        _ if path.ends_with(".postgresql") => {
+            is_method || named("create_replica_methods") || named("create_replica_method")
+        }
+        _ => false,
+    }
+}
+
+/// Settings of `bootstrap.dcs` that the dynamic configuration contradicts.
+pub fn bootstrap_drift(subject: &Subject<'_>) -> Found {
+    let (Some(dynamic), Some(file)) = (subject.scene.dynamic(), subject.configuration.and_then(bootstrap)) else {
+        return Ok(Vec::new());
+    };
+    let mut hit = Hit::default();
+    let mut keys = Vec::new();
+    compare(file.node, Some(dynamic.node), "", &mut |path, entry, in_effect| {
+        let text = match in_effect {
+            Some(node) if is_scalar(node) => format!("in effect: {}", scalar(node)),
+            Some(_) => "in effect: something else".to_owned(),
+            None => "in effect: not set".to_owned(),
+        };
+        keys.push(path.to_owned());
+        hit.labels.push(Label { span: entry.key.span, text });
+    });
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    hit.labels.truncate(8);
+    Ok(vec![hit.with("keys", keys)])
+}
+
+fn compare<'a>(
+    file: &'a Node,
+    in_effect: Option<&'a Node>,
+    path: &str,
+    differs: &mut dyn FnMut(&str, &'a Entry, Option<&'a Node>),
+) {
+    let Value::Mapping(mapping) = &file.value else { return };
+    for entry in mapping.effective() {
+        let Some(key) = entry.key.as_str() else { continue };
+        let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        let other = in_effect.and_then(|node| node.get(key));
+        match (&entry.value.value, other.map(|node| &node.value)) {
+            (Value::Mapping(_), Some(Value::Mapping(_))) => compare(&entry.value, other, &path, differs),
+            (Value::Null, None) => {}
+            _ if other.is_some_and(|other| is_same(&entry.value, other)) => {}
+            _ => differs(&path, entry, other),
+        }
+    }
+}
+
+/// Whether two settings mean the same: equal, or the same boolean or number to Patroni.
+fn is_same(one: &Node, two: &Node) -> bool {
+    let both = |read: &dyn Fn(&Value) -> Option<i128>| {
+        read(&one.value).zip(read(&two.value)).is_some_and(|(one, two)| one == two)
+    };
+    one == two
+        || python::str(&one.value) == python::str(&two.value)
+        || both(&|value| python::parse_bool(value).map(i128::from))
+        || both(&|value| python::parse_int(value, None))
+}
+
+fn is_scalar(node: &Node) -> bool {
+    !matches!(node.value, Value::Mapping(_) | Value::Sequence(_))
+}
+
+/// Addresses for others that lead everybody to their own host.
+pub fn forbidden_addresses(subject: &Subject<'_>) -> Found {
+    let Some(document) = subject.configuration.and_then(|configuration| configuration.document.as_ref()) else {
+        return Ok(Vec::new());
+    };
+    let mut hits = Vec::new();
+    for path in ADVERTISED {
+        let Some(node) = document.at(path) else { continue };
+        let Some(address) = node.as_str() else { continue };
+        let host = host(address);
+        let is_wildcard = matches!(host, "0.0.0.0" | "*" | "::");
+        if !is_wildcard && !is_loopback(host) || !is_wildcard && lives_on_one_host(subject.scene) {
+            continue;
+        }
+        let hit = Hit::at(node.span, "").with("path", path.join(".")).with("host", host.to_owned());
+        hits.push(hit.with("is_wildcard", is_wildcard));
+    }
+    Ok(hits)
+}
+
+/// The settings that other nodes read.
+const ADVERTISED: [&[&str]; 3] =
+    [&["restapi", "connect_address"], &["postgresql", "connect_address"], &["postgresql", "proxy_address"]];
+
+/// Whether every known node of the cluster advertises a loopback address, each with a port of its own: a trial on one
+/// machine, where this works.
+fn lives_on_one_host(scene: &Scene<'_>) -> bool {
+    let of_files = scene.configurations.iter().filter_map(|configuration| {
+        let document = configuration.document.as_ref()?;
+        let name = configuration.node.clone().unwrap_or_default();
+        Some((name, document.at(&["restapi", "connect_address"])?.as_str()?))
+    });
+    let of_keys = scene.member_names().into_iter().filter_map(|name| {
+        let url = scene.key_json(&format!("members/{name}"))?.get("api_url")?.as_str()?;
+        Some((name.to_owned(), url.split("//").nth(1)?.split('/').next()?))
+    });
+    let addresses: BTreeSet<(String, &str)> = of_files.chain(of_keys).collect();
+    let distinct: BTreeSet<&str> = addresses.iter().map(|(_, address)| *address).collect();
+    distinct.len() > 1 && addresses.len() == distinct.len() && distinct.iter().all(|address| is_loopback(host(address)))
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host == "::1" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The host of `host:port`, without brackets.
+fn host(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.trim().trim_start_matches('[').trim_end_matches(']')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_hosts() {
+        let check = |address: &str, expected: &str| assert_eq!(host(address), expected, "{address}");
+        check("10.0.0.1:8008", "10.0.0.1");
+        check("[::1]:8008", "::1");
+        check("*:5432", "*");
+        check("localhost", "localhost");
+    }
+}

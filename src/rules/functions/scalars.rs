@@ -1,0 +1,178 @@
+//! Scalars that YAML 1.1 reads as another type than a person meant.
+
+use crate::parse::python;
+use crate::parse::tree::{Node, Style, Value};
+use crate::rules::facts::Subject;
+use crate::rules::functions::{Hit, documents};
+
+type Found = Result<Vec<Hit>, Vec<String>>;
+
+/// Plain scalars with colons that became base-60 numbers.
+pub fn sexagesimal_integers(subject: &Subject<'_>) -> Found {
+    Ok(scalars(subject, |path, node, raw| {
+        let is_number = matches!(node.value, Value::Int(_) | Value::Float(_));
+        (is_number && node.style == Style::Plain && raw.contains(':')).then(|| described(path, node, raw))
+    }))
+}
+
+/// Plain scalars with a leading zero that became octal numbers of another value.
+pub fn octal_integers(subject: &Subject<'_>) -> Found {
+    Ok(scalars(subject, |path, node, raw| {
+        let Value::Int(number) = node.value else { return None };
+        let digits = raw.trim_start_matches(['+', '-']);
+        let is_octal = node.style == Style::Plain
+            && digits.len() > 1
+            && digits.starts_with('0')
+            && digits.bytes().all(|byte| byte == b'_' || byte.is_ascii_digit());
+        let same = digits.replace('_', "").parse::<i128>().is_ok_and(|decimal| decimal == number.abs());
+        let key = path.last().map_or("", String::as_str);
+        let is_mode = key.ends_with("mode") || key.ends_with("permissions");
+        (is_octal && !same && !is_mode).then(|| described(path, node, raw))
+    }))
+}
+
+/// Secrets that are numbers, booleans or dates.
+pub fn secrets_of_other_types(subject: &Subject<'_>) -> Found {
+    Ok(scalars(subject, |path, node, _| {
+        let Value::Secret(secret) = &node.value else { return None };
+        let is_other = matches!(
+            secret.expose(),
+            Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Timestamp(_)
+        );
+        let hit = || Hit::at(node.span, "").with("path", path.join("."));
+        is_other.then(|| hit().with("type", python::type_name(secret.expose())))
+    }))
+}
+
+/// Names that are numbers, booleans or dates.
+pub fn float_identifiers(subject: &Subject<'_>) -> Found {
+    Ok(scalars(subject, |path, node, raw| {
+        let is_other =
+            matches!(node.value, Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Timestamp(_));
+        let path_parts: Vec<&str> = path.iter().map(String::as_str).collect();
+        let is_name = matches!(
+            path_parts.as_slice(),
+            ["name" | "scope" | "namespace"]
+                | ["postgresql", "authentication", _, "username"]
+                | ["restapi" | "ctl", "authentication", "username"]
+                | ["etcd" | "etcd3", "username"]
+                | ["tags", "replicatefrom"]
+                | ["postgresql", "database"]
+                | ["citus", "database"]
+        );
+        (is_other && is_name).then(|| described(path, node, raw))
+    }))
+}
+
+/// Dates that no person meant as such.
+pub fn date_scalars(subject: &Subject<'_>) -> Found {
+    Ok(scalars(subject, |path, node, raw| {
+        let is_stored = path.first().is_some_and(|section| section == "tags")
+            || path.iter().any(|part| part == "labels")
+            || path.starts_with(&["bootstrap".to_owned(), "dcs".to_owned()]);
+        let hit = || described(path, node, raw).with("is_stored", is_stored);
+        matches!(node.value, Value::Timestamp(_)).then(hit)
+    }))
+}
+
+/// Keys that are no strings.
+pub fn boolean_keys(subject: &Subject<'_>) -> Found {
+    let mut hits = Vec::new();
+    if let Some(document) = subject.configuration.and_then(|configuration| configuration.document.as_ref()) {
+        collect_keys(subject, document, &mut hits);
+    }
+    Ok(hits)
+}
+
+fn collect_keys(subject: &Subject<'_>, node: &Node, hits: &mut Vec<Hit>) {
+    match &node.value {
+        Value::Sequence(items) => items.iter().for_each(|item| collect_keys(subject, item, hits)),
+        Value::Mapping(mapping) => {
+            for entry in mapping.entries.iter().filter(|entry| !entry.merged) {
+                if !matches!(entry.key.value, Value::String(_)) {
+                    let hit = Hit::at(entry.key.span, "").with("raw", raw(subject, &entry.key));
+                    hits.push(hit.with("meaning", python::str(&entry.key.value)));
+                }
+                collect_keys(subject, &entry.value, hits);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What Patroni tests by Python's truth, below `postgresql` of any configuration and in local sections.
+///
+/// Source: patroni/postgresql/rewind.py `Rewind.enabled` and `remove_data_directory_*`, patroni/tags.py
+/// `Tags._bool_tag`, patroni/postgresql/config.py `use_unix_socket*`, patroni/api.py, patroni/dcs/*.py, 4.1.5.
+const TESTED_BY_TRUTH: &[&str] = &[
+    "consul.register_service",
+    "ctl.insecure",
+    "kubernetes.bypass_api_service",
+    "kubernetes.use_endpoints",
+    "postgresql.remove_data_directory_on_diverged_timelines",
+    "postgresql.remove_data_directory_on_rewind_failure",
+    "postgresql.use_pg_rewind",
+    "postgresql.use_unix_socket",
+    "postgresql.use_unix_socket_repl",
+    "restapi.allowlist_include_members",
+    "tags.clonefrom",
+    "tags.nofailover",
+    "tags.noloadbalance",
+    "tags.nosync",
+    "zookeeper.use_ssl",
+];
+
+/// Strings that mean "no" to people and true to Python.
+pub fn strings_used_as_booleans(subject: &Subject<'_>) -> Found {
+    let mut hits = Vec::new();
+    for document in documents(subject) {
+        for path in TESTED_BY_TRUTH {
+            let parts: Vec<&str> = path.split('.').collect();
+            let Some(node) = document.at(&parts) else { continue };
+            let Value::String(text) = &node.value else { continue };
+            let meant = python::parse_bool(&node.value);
+            if !text.is_empty() && meant != Some(true) {
+                hits.push(Hit::at(node.span, "").with("path", *path).with("text", text.clone()));
+            }
+        }
+    }
+    Ok(hits)
+}
+
+fn described(path: &[String], node: &Node, raw: &str) -> Hit {
+    let hit = Hit::at(node.span, "").with("path", path.join(".")).with("raw", raw.to_owned());
+    hit.with("meaning", python::str(&node.value))
+}
+
+/// Every scalar of the configuration file for which `find` finds something.
+fn scalars(subject: &Subject<'_>, find: impl Fn(&[String], &Node, &str) -> Option<Hit>) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    if let Some(document) = subject.configuration.and_then(|configuration| configuration.document.as_ref()) {
+        visit(subject, document, &mut Vec::new(), &mut |path, node, raw| hits.extend(find(path, node, raw)));
+    }
+    hits
+}
+
+fn visit(subject: &Subject<'_>, node: &Node, path: &mut Vec<String>, look: &mut dyn FnMut(&[String], &Node, &str)) {
+    match &node.value {
+        Value::Sequence(items) => {
+            for (index, item) in items.iter().enumerate() {
+                path.push(index.to_string());
+                visit(subject, item, path, look);
+                path.pop();
+            }
+        }
+        Value::Mapping(mapping) => {
+            for entry in mapping.effective().filter(|entry| !entry.merged) {
+                path.push(python::str(&entry.key.value));
+                visit(subject, &entry.value, path, look);
+                path.pop();
+            }
+        }
+        _ => look(path, node, raw(subject, node)),
+    }
+}
+
+fn raw<'a>(subject: &Subject<'a>, node: &Node) -> &'a str {
+    subject.scene.snapshot.sources.get(node.span.source).slice(node.span.start, node.span.end)
+}

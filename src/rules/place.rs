@@ -1,0 +1,116 @@
+//! Routes like `dynamic.ttl` become places in texts, as late as possible.
+
+use crate::input::source_map::SourceId;
+use crate::model::snapshot::RestAnswer;
+use crate::parse::tree::{Mapping, Node, Span, Value};
+use crate::rules::facts::{Scene, Subject};
+
+/// The place that a route names; a part that does not exist is replaced by its nearest existing parent.
+///
+/// Roots: `dynamic`, `configuration`, `member` and `rest` (of the subject), and the keys of the DCS by name. `@key` at
+/// the end names the key instead of its value.
+pub fn resolve(subject: &Subject<'_>, route: &str) -> Option<Span> {
+    let (route, wants_key) = match route.strip_suffix("@key") {
+        Some(route) => (route, true),
+        None => (route, false),
+    };
+    let mut parts = route.split('.');
+    let root = parts.next()?;
+    let path: Vec<&str> = parts.collect();
+    let scene = subject.scene;
+    match root {
+        "dynamic" => match subject.dynamic {
+            Some(dynamic) => Some(walk(scene, dynamic.node, &path, wants_key)),
+            None => key(scene, "config", &path, wants_key),
+        },
+        "configuration" => document(scene, subject.configuration?, &path, wants_key),
+        "member" => key(scene, &format!("members/{}", subject.member?), &path, wants_key),
+        "rest" => match scene.rest(subject.member?)? {
+            RestAnswer::Answered { json: Some(json), .. } => Some(walk(scene, json, &path, wants_key)),
+            RestAnswer::Answered { source, .. } => Some(whole(scene, *source)),
+            RestAnswer::Unreachable { .. } => None,
+        },
+        name => key(scene, name, &path, wants_key),
+    }
+}
+
+/// A place in a configuration file.
+pub fn document(
+    scene: &Scene<'_>,
+    configuration: &crate::model::snapshot::LocalConfiguration,
+    path: &[&str],
+    wants_key: bool,
+) -> Option<Span> {
+    match &configuration.document {
+        Some(document) => Some(walk(scene, document, path, wants_key)),
+        None => Some(whole(scene, configuration.source)),
+    }
+}
+
+/// A place in a key of the DCS; `None` if the key does not exist.
+pub fn key(scene: &Scene<'_>, name: &str, path: &[&str], wants_key: bool) -> Option<Span> {
+    let source = scene.key_source(name)?;
+    match scene.key_json(name) {
+        Some(json) if !path.is_empty() => Some(walk(scene, json, path, wants_key)),
+        _ => Some(whole(scene, source)),
+    }
+}
+
+/// The place of a node: of a collection below a key, that key, so that what is underlined fits on a line.
+fn walk(scene: &Scene<'_>, root: &Node, path: &[&str], wants_key: bool) -> Span {
+    let mut place = head(scene, root);
+    let mut node = root;
+    for (index, part) in path.iter().enumerate() {
+        let is_last = index + 1 == path.len();
+        match &node.value {
+            Value::Mapping(mapping) => match mapping.entry(part) {
+                Some(entry) => {
+                    let shows_key = is_last && wants_key || is_collection(&entry.value) || is_empty(&entry.value);
+                    place = if shows_key { entry.key.span } else { entry.value.span };
+                    node = &entry.value;
+                }
+                None => return place,
+            },
+            Value::Sequence(items) => match part.parse::<usize>().ok().and_then(|index| items.get(index)) {
+                Some(item) => {
+                    place = head(scene, item);
+                    node = item;
+                }
+                None => return place,
+            },
+            _ => return place,
+        }
+    }
+    place
+}
+
+/// A node that may span lines, by its beginning.
+fn head(scene: &Scene<'_>, node: &Node) -> Span {
+    let text = scene.snapshot.sources.get(node.span.source).slice(node.span.start, node.span.end);
+    if !text.trim_end().contains('\n') {
+        return Span { end: node.span.start + text.trim_end().len(), ..node.span };
+    }
+    match &node.value {
+        Value::Mapping(Mapping { entries }) => entries.first().map_or(node.span, |entry| entry.key.span),
+        Value::Sequence(items) => items.first().map_or(node.span, |item| head(scene, item)),
+        _ => {
+            let line = text.find('\n').unwrap_or(text.len());
+            Span { end: node.span.start + line, ..node.span }
+        }
+    }
+}
+
+fn is_collection(node: &Node) -> bool {
+    matches!(node.value, Value::Mapping(_) | Value::Sequence(_))
+}
+
+fn is_empty(node: &Node) -> bool {
+    node.span.start == node.span.end
+}
+
+/// The whole of a text, or its first line.
+pub fn whole(scene: &Scene<'_>, source: SourceId) -> Span {
+    let text = &scene.snapshot.sources.get(source).text;
+    let line = text.trim_end().find('\n').unwrap_or(text.trim_end().len());
+    Span::new(source, 0, line)
+}

@@ -1,0 +1,168 @@
+//! All rules: the built-in pages, the table of known bugs, and a user's own pages.
+
+use minijinja::Environment;
+
+use crate::rules::expression;
+use crate::rules::finding::Severity;
+use crate::rules::functions::{self, Function};
+use crate::rules::known_bugs;
+use crate::rules::page::{Page, PageError};
+
+/// The built-in pages by file name.
+const PAGES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/pages.rs"));
+
+/// A set of rules, sorted by code.
+pub struct Registry {
+    rules: Vec<Rule>,
+    environment: Environment<'static>,
+}
+
+/// One rule.
+pub struct Rule {
+    page: Page,
+    pub(super) function: Option<Function>,
+}
+
+impl Registry {
+    /// The rules that come with patrolint.
+    pub fn builtin() -> Self {
+        Self::read(PAGES).unwrap_or_else(|errors| panic!("the built-in pages are tested: {}", errors[0]))
+    }
+
+    fn read(pages: &[(&str, &str)]) -> Result<Self, Vec<PageError>> {
+        let empty = Self { rules: Vec::new(), environment: expression::environment() };
+        let registry = empty.with_pages(pages.iter().copied())?;
+        registry.with(known_bugs::pages().map_err(|error| vec![error])?)
+    }
+
+    /// These rules and those of more pages, each a file name and its text; a page with the code of another replaces it.
+    ///
+    /// # Errors
+    ///
+    /// Of the authors: every page that cannot be read, with the line.
+    pub fn with_pages<'a>(self, pages: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Vec<PageError>> {
+        let mut read = Vec::new();
+        let mut errors = Vec::new();
+        for (name, text) in pages {
+            match Page::read(name, text) {
+                Ok(page) => read.push((name.to_owned(), page)),
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() { self.with(read) } else { Err(errors) }
+    }
+
+    fn with(mut self, pages: Vec<(String, Page)>) -> Result<Self, Vec<PageError>> {
+        let mut errors = Vec::new();
+        for (name, page) in pages {
+            match self.compile(&page) {
+                Ok(function) => {
+                    self.rules.retain(|rule| rule.page.code != page.code);
+                    self.rules.push(Rule { page, function });
+                }
+                Err(message) => errors.push(PageError { page: name, line: 1, message }),
+            }
+        }
+        self.rules.sort_by(|one, two| one.page.code.cmp(&two.page.code));
+        let slugs = self.rules.iter().map(|rule| rule.page.slug.as_str());
+        if let Some(twice) = slugs.clone().enumerate().find_map(|(index, slug)| slugs.clone().skip(index + 1).find(|other| *other == slug)) {
+            let message = format!("two rules have the slug {twice}");
+            errors.push(PageError { page: "rules".to_owned(), line: 1, message });
+        }
+        if errors.is_empty() { Ok(self) } else { Err(errors) }
+    }
+
+    /// Compiles what a page holds of expressions and templates, and finds its function.
+    fn compile(&mut self, page: &Page) -> Result<Option<Function>, String> {
+        let conditions = [("when", &page.when), ("applies", &page.applies)];
+        let conditions = conditions.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text.as_ref()?)));
+        let severities = page.severity.iter().enumerate();
+        let severities = severities.filter_map(|(index, (_, text))| Some((format!("severity {index}"), text.as_ref()?)));
+        for (name, text) in conditions.chain(severities) {
+            let source = format!("{{% if {text} %}}1{{% endif %}}");
+            self.template(page, &name, source)?;
+        }
+        let notes = page.notes.iter().enumerate().map(|(index, note)| (format!("note {index}"), note));
+        let labels = page.at.iter().enumerate().map(|(index, at)| (format!("label {index}"), &at.text));
+        let texts = [("message".to_owned(), &page.message)].into_iter();
+        let help = page.help.iter().map(|help| ("help".to_owned(), help));
+        for (name, text) in texts.chain(help).chain(notes).chain(labels) {
+            self.template(page, &name, text.clone())?;
+        }
+        match &page.function {
+            None => Ok(None),
+            Some(name) => {
+                functions::find(name).map(Some).ok_or_else(|| format!("there is no function {name}"))
+            }
+        }
+    }
+
+    fn template(&mut self, page: &Page, name: &str, source: String) -> Result<(), String> {
+        let key = format!("{} {name}", page.code);
+        self.environment.add_template_owned(key, source).map_err(|error| format!("{name}: {error}"))
+    }
+
+    /// All rules, by code.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rule of a code or a slug, in any case of letters.
+    pub fn find(&self, code_or_slug: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| {
+            rule.page.code.eq_ignore_ascii_case(code_or_slug) || rule.page.slug.eq_ignore_ascii_case(code_or_slug)
+        })
+    }
+
+    pub(super) fn environment(&self) -> &Environment<'static> {
+        &self.environment
+    }
+}
+
+impl Rule {
+    /// For example `PTL201`.
+    pub fn code(&self) -> &str {
+        &self.page.code
+    }
+
+    /// For example `timing-rule-violated`.
+    pub fn slug(&self) -> &str {
+        &self.page.slug
+    }
+
+    /// The folder of its page, for example `timing`.
+    pub fn group(&self) -> &str {
+        &self.page.group
+    }
+
+    /// One line: what it finds.
+    pub fn title(&self) -> &str {
+        &self.page.title
+    }
+
+    /// The severities that it can have, most important condition first: `error`, or `error or warning`.
+    pub fn severity_text(&self) -> String {
+        let mut names: Vec<&str> = Vec::new();
+        for (severity, _) in &self.page.severity {
+            let name = match severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+                Severity::Info => "info",
+            };
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.join(" or ")
+    }
+
+    /// The prose of its page in Markdown, from the heading on.
+    pub fn markdown(&self) -> &str {
+        &self.page.text
+    }
+
+    /// All of its page.
+    pub fn page(&self) -> &Page {
+        &self.page
+    }
+}

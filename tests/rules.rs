@@ -1,0 +1,162 @@
+//! Every rule page is its own test, and every capture of a real cluster has the findings that it deserves.
+
+use std::collections::BTreeSet;
+
+use patrolint::model::snapshot::Snapshot;
+use patrolint::model::version::KNOWN_RELEASES;
+use patrolint::rules::example::{Example, examples};
+use patrolint::rules::expression::release_matches;
+use patrolint::rules::finding::{Finding, Outcome};
+use patrolint::rules::known_bugs;
+use patrolint::rules::registry::Registry;
+use patrolint::rules::{Options, check, check_and_count};
+
+#[test]
+fn every_page_fires_on_its_bad_examples_and_is_silent_on_the_good_ones() {
+    let registry = Registry::builtin();
+    let mut wrong = Vec::new();
+    for rule in registry.rules().iter().filter(|rule| rule.group() != "bugs" || rule.code() == "PTL801") {
+        let examples = examples(rule.markdown());
+        for kind in [true, false] {
+            if examples.iter().all(|example| example.is_bad != kind) {
+                wrong.push(format!("{} has no {} example", rule.code(), if kind { "bad" } else { "good" }));
+            }
+        }
+        for example in examples {
+            let place = format!("{} {} '{}'", rule.code(), rule.slug(), example.heading);
+            let snapshot = example.snapshot();
+            let found = findings(&registry, &snapshot, example.patroni_version.clone());
+            let expected: BTreeSet<&str> = if example.is_bad { [rule.code()].into() } else { [].into() };
+            let codes: BTreeSet<&str> = found.iter().map(|finding| finding.code.as_str()).collect();
+            if codes != expected {
+                wrong.push(format!("{place}: {}", shown(&snapshot, &found)));
+            }
+            if example.is_bad && found.iter().any(|finding| finding.message.is_empty() || finding.message == rule.title()) {
+                wrong.push(format!("{place}: the message cannot be written"));
+            }
+            if example.is_bad {
+                let places: BTreeSet<_> = found.iter().filter_map(|finding| underlined(&snapshot, finding)).collect();
+                let marks: BTreeSet<_> = example.marks.iter().cloned().collect();
+                if places != marks {
+                    wrong.push(format!("{place}: underlines {places:?} instead of {marks:?}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn every_known_bug_fires_on_a_release_that_has_it_and_is_silent_on_one_that_has_not() {
+    let registry = Registry::builtin();
+    for (code, keys) in known_bugs::examples().expect("the table is well-formed") {
+        let rule = registry.find(&code).expect("every bug is a rule");
+        let affects = rule.page().affects.as_ref().expect("a bug affects releases");
+        let has_it = |version| affects.releases.iter().any(|condition| release_matches(version, condition) == Ok(true));
+        for version in [
+            *KNOWN_RELEASES.iter().rfind(|version| has_it(**version)).expect("a release has it"),
+            *KNOWN_RELEASES.iter().rfind(|version| !has_it(**version)).expect("a release has it not"),
+        ] {
+            let inputs = vec![("dcs:/service/demo".to_owned(), keys.replace("VERSION", &version.to_string()))];
+            let snapshot = Example { inputs, ..Example::default() }.snapshot();
+            let found = findings(&registry, &snapshot, None);
+            let fires = found.iter().any(|finding| finding.code == code);
+            assert_eq!(fires, has_it(version), "{code} on {version}: {}", shown(&snapshot, &found));
+        }
+    }
+}
+
+#[test]
+fn registry_and_pages_are_the_same_set() {
+    let registry = Registry::builtin();
+    let codes: Vec<&str> = registry.rules().iter().map(|rule| rule.code()).collect();
+    let slugs: BTreeSet<&str> = registry.rules().iter().map(|rule| rule.slug()).collect();
+    assert!(codes.is_sorted());
+    assert_eq!(slugs.len(), codes.len(), "slugs are unique");
+    assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len(), "codes are unique");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+    let mut pages = 0;
+    for group in std::fs::read_dir(root).expect("the folder exists").flatten().filter(|entry| entry.path().is_dir()) {
+        for page in std::fs::read_dir(group.path()).expect("the folder exists").flatten() {
+            let name = page.file_name().to_string_lossy().into_owned();
+            let rule = registry.find(&name[..6]).unwrap_or_else(|| panic!("{name} is registered"));
+            assert_eq!(name, format!("{}-{}.md", rule.code(), rule.slug()));
+            assert_eq!(rule.group(), group.file_name().to_string_lossy());
+            pages += 1;
+        }
+    }
+    let bugs = known_bugs::pages().expect("the table is well-formed").len();
+    assert_eq!(pages + bugs, codes.len());
+    for rule in registry.rules() {
+        assert!(!rule.title().is_empty(), "{} has a title", rule.code());
+        assert!(!rule.page().sources.is_empty(), "{} names its sources", rule.code());
+        assert!(rule.page().help.is_some(), "{} says what to do", rule.code());
+        let markdown = rule.markdown();
+        assert!(markdown.contains("## How to fix it"), "{} says how to fix it", rule.code());
+    }
+}
+
+#[test]
+fn comments_allow_findings_with_a_reason() {
+    let check = |text: &str, codes: &[&str], suppressed: usize| {
+        let inputs = vec![("patroni.yml".to_owned(), text.to_owned())];
+        let snapshot = Example { inputs, ..Example::default() }.snapshot();
+        let (judgements, allowed) = check_and_count(&Registry::builtin(), &snapshot, &Options::default());
+        let found: Vec<String> = judgements.iter().flat_map(|(_, _, outcome)| found(outcome)).map(|f| f.code).collect();
+        assert_eq!(found, codes, "{text}");
+        assert_eq!(allowed.len(), suppressed, "{text}");
+    };
+    check("ttl: 60\n", &["PTL107"], 0);
+    check("ttl: 60 # patrolint: allow[PTL107] kept for old tools\n", &[], 1);
+    check("ttl: 60 # patrolint: allow[key-in-wrong-section] kept for old tools\n", &[], 1);
+    check("# patrolint: allow[PTL107] kept for old tools\n\nttl: 60\n", &[], 1);
+    check("# patrolint: allow[PTL107]\nttl: 60\n", &["PTL107", "PTL902"], 0);
+    check("# patrolint: allow[PTL004] why not\nttl: 60\n", &["PTL107", "PTL901"], 0);
+    check("x-note: '# patrolint: allow'\n", &[], 0);
+}
+
+#[test]
+fn user_pages_extend_the_rules() {
+    let page = "---\ncode: ACME001\nslug: acme-ttl\nseverity: info\neach: dynamics\nwhen: effective.ttl < 25\n\
+                at: dynamic.ttl\nmessage: ttl is {{ effective.ttl }} s\n---\n\n# Our clusters have a longer ttl\n";
+    let registry = Registry::builtin().with_pages([("acme/ACME001-acme-ttl.md", page)]).expect("a well-formed page");
+    let inputs = vec![("dcs:/service/demo".to_owned(), "config {\"ttl\":20}\n".to_owned())];
+    let found = findings(&registry, &Example { inputs, ..Example::default() }.snapshot(), None);
+    let mine = found.iter().find(|finding| finding.code == "ACME001").expect("it fires");
+    assert_eq!(mine.message, "ttl is 20 s");
+    let broken = page.replace("effective.ttl < 25", "effective.ttl <");
+    let errors = Registry::builtin().with_pages([("acme.md", broken.as_str())]).err().expect("a broken condition");
+    assert!(errors[0].to_string().starts_with("acme.md:1: when: "), "{}", errors[0]);
+}
+
+fn findings(registry: &Registry, snapshot: &Snapshot, patroni_version: Option<String>) -> Vec<Finding> {
+    let judgements = check(registry, snapshot, &Options { patroni_version });
+    judgements.iter().flat_map(|(_, _, outcome)| found(outcome)).collect()
+}
+
+fn found(outcome: &Outcome) -> Vec<Finding> {
+    match outcome {
+        Outcome::Checked(findings) => findings.clone(),
+        Outcome::NotApplicable | Outcome::Unknown { .. } => Vec::new(),
+    }
+}
+
+/// Source, line, first column and the column after the last one of what the first label underlines.
+fn underlined(snapshot: &Snapshot, finding: &Finding) -> Option<(String, usize, usize, usize)> {
+    let span = finding.labels.first()?.span;
+    let source = snapshot.sources.get(span.source);
+    let (start, end) = (source.position(span.start), source.position(span.end));
+    assert_eq!(start.line, end.line, "{}: a label fits on a line", finding.code);
+    Some((source.name.clone(), start.line, start.column, end.column))
+}
+
+fn shown(snapshot: &Snapshot, found: &[Finding]) -> String {
+    let line = |finding: &Finding| {
+        let place = match underlined(snapshot, finding) {
+            Some((source, line, start, end)) => format!("{source}:{line}:{start}-{end}"),
+            None => "nowhere".to_owned(),
+        };
+        format!("{} {} {:?}: {} [{place}]", finding.code, finding.slug, finding.severity, finding.message)
+    };
+    found.iter().map(line).collect::<Vec<_>>().join("\n")
+}
