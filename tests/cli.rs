@@ -275,6 +275,31 @@ fn unknown_rule_brings_suggestions() {
 }
 
 #[test]
+fn rules_of_a_folder_are_added() {
+    let folder = folder("own-rules");
+    let page = "---\ncode: OWN001\nslug: name-too-plain\nseverity: warning\nconfidence: high\nneeds: [configurations]\n\
+        each: configurations\nwhen: configuration.name == 'pg1'\nat: configuration.name\nmessage: a plain name\n---\n\
+        # A plain name\n\nIt is plain.\n";
+    file(&folder, "pages/own/OWN001-name-too-plain.md", page);
+    let pages = folder.join("pages").to_str().expect("UTF-8").to_owned();
+    let config = file(&folder, "patroni.yml", GOOD);
+    let run = patrolint(&["check", "--rules", &pages, "--fail-on", "warning", &config]).exits(1);
+    assert!(run.stdout.contains("warning[OWN001] name-too-plain: a plain name"), "{}", run.stdout);
+    let list = patrolint(&["rules", "--rules", &pages]).exits(0).stdout;
+    assert!(list.contains("OWN001") && list.lines().count() == 1 + patrolint(&["rules"]).stdout.lines().count());
+    assert_eq!(
+        patrolint(&["explain", "--rules", &pages, "OWN001"]).exits(0).stdout,
+        "# A plain name\n\nIt is plain.\n"
+    );
+
+    file(&folder, "pages/own/OWN001-name-too-plain.md", page.replace("high", "total"));
+    let run = patrolint(&["check", "--rules", &pages, &config]).exits(2);
+    assert!(run.stderr.starts_with("error: ") && run.stderr.contains("OWN001-name-too-plain.md:"), "{}", run.stderr);
+    let run = patrolint(&["check", "--rules", "schemas", &config]).exits(2);
+    assert_eq!(run.output(), "error: no rule page (*.md) in schemas\n");
+}
+
+#[test]
 fn completions_are_printed_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = patrolint(&["completions", shell]).exits(0).stdout;
@@ -301,7 +326,14 @@ fn input_that_is_none_is_one_clear_error() {
     let folder = folder("bad-inputs");
     let check = |name: &str, content: &[u8]| {
         let path = file(&folder, name, content);
-        for command in [&["check"][..], &["check", "--verbose"], &["check", "--format", "json"]] {
+        let commands = [
+            &["check"][..],
+            &["check", "--verbose"],
+            &["check", "--format", "json"],
+            &["predict", "switchover"],
+            &["quorum", "--format", "json"],
+        ];
+        for command in commands {
             let run = patrolint(&[command, &[&path]].concat()).exits(2);
             assert_eq!(run.stdout, "", "{name}");
             assert_eq!(run.stderr.matches("error: ").count(), 1, "{name}: {}", run.stderr);
@@ -395,11 +427,16 @@ etcd:
         .map(|name| vec![folder.join(name).join("patroni.yml").to_str().expect("UTF-8").to_owned(), dump.clone()])
         .chain([vec![dump.clone()], vec![broken_dump], vec![folder.to_str().expect("UTF-8").to_owned()]])
         .collect();
-    let commands: [&[&str]; 4] = [
+    let commands: [&[&str]; 9] = [
         &["check", "--fail-on", "never"],
         &["check", "--verbose", "--color", "always"],
         &["check", "--quiet", "--fail-on", "info"],
         &["check", "--format", "json"],
+        &["predict", "switchover", "--candidate", "pg2", "--verbose"],
+        &["predict", "switchover", "--via", "api", "--format", "json"],
+        &["predict", "crash", "--verbose"],
+        &["quorum"],
+        &["quorum", "--format", "json"],
     ];
     for input in &inputs {
         for command in commands {

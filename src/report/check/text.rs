@@ -188,12 +188,13 @@ fn write_summary(report: &Report<'_>, look: Look, out: &mut impl Write) -> io::R
         .map(|(severity, count)| look.palette.severity(severity, &counted(count, severity_word(severity))))
         .collect();
     let found = if found.is_empty() { look.palette.bold("Nothing found") } else { found.join(", ") };
-    let mut summary = format!("{found} in {}; {} checked", inputs(report), counted(report.checked, "rule"));
+    let allowed = match report.suppressed.len() {
+        0 => String::new(),
+        count => format!(" ({count} more allowed by comments)"),
+    };
+    let mut summary = format!("{found} in {}{allowed}; {} checked", inputs(report), counted(report.checked, "rule"));
     if 0 < report.not_applicable {
         summary.push_str(&format!(", {} not applicable", report.not_applicable));
-    }
-    if !report.suppressed.is_empty() {
-        summary.push_str(&format!(", {} allowed by comments", counted(report.suppressed.len(), "finding")));
     }
     if report.unknown.is_empty() {
         summary.push('.');
@@ -359,8 +360,8 @@ mod tests {
               Likely, not certain.
               more: patrolint explain PTL303
 
-            2 errors, 1 warning, 1 note in 2 configuration files; 3 rules checked, 1 not
-            applicable, 3 could not be judged:
+            2 errors, 1 warning, 1 note in 2 configuration files (1 more allowed by
+            comments); 3 rules checked, 1 not applicable, 3 could not be judged:
               no REST answers of pg3 (PTL412, PTL413)
               the PostgreSQL version (PTL414)
             "#);
@@ -378,7 +379,10 @@ mod tests {
               pg2/patroni.yml: configuration of node pg2
               logs/pg1.log: not used: a log
 
-            2 errors, 1 warning, 1 note in 2 configuration files; 3 rules checked, 1 not applicable, 3 could not be judged:
+            Allowed by comments:
+              pg1/patroni.yml:1:1: PTL120 scope-is-short: a demonstration
+
+            2 errors, 1 warning, 1 note in 2 configuration files (1 more allowed by comments); 3 rules checked, 1 not applicable, 3 could not be judged:
               no REST answers of pg3 (PTL412, PTL413)
               the PostgreSQL version (PTL414)
             "#);
