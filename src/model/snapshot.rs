@@ -1,9 +1,15 @@
 //! Everything that the inputs hold, put together by cluster; not yet interpreted.
 
+mod assemble;
+
 use std::collections::BTreeMap;
 
 use crate::input::source_map::{SourceId, SourceMap};
+use crate::parse::document::{DocumentError, ViewKind};
 use crate::parse::tree::Node;
+
+pub use crate::model::snapshot::assemble::SnapshotError;
+pub use crate::parse::dump::{DcsKind, DcsServer};
 
 /// All inputs of a run.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +23,9 @@ pub struct Snapshot {
     /// Patroni log excerpts and other files that were recognised but hold no facts for this release of patrolint, and
     /// files found in directories that were not recognised: their names, each with the reason.
     pub skipped: Vec<Skipped>,
+    /// Files that look like something that ought to be used but are broken, incomplete or without a place: whatever is
+    /// told without them may be wrong.
+    pub problems: Vec<DocumentError>,
 }
 
 /// A file that was found in a directory and holds nothing that is used.
@@ -41,6 +50,10 @@ pub struct ClusterSnapshot {
     pub dcs: Option<Dcs>,
     /// Answers of the members' REST APIs by member name; a member without an entry was not asked as far as is known.
     pub rest: BTreeMap<String, RestAnswer>,
+    /// Why the DCS did not answer when the rest was read, if the input tells.
+    pub dcs_unreachable: Option<String>,
+    /// What else tells of the cluster as a whole, filled when `dcs` is `None`.
+    pub views: BTreeMap<ViewKind, View>,
     /// When it was read, in seconds since 1970, if the input tells.
     pub taken_at: Option<f64>,
     /// Version of the `patronictl` that would be used, if the input tells.
@@ -58,32 +71,6 @@ pub struct Dcs {
     pub keys: BTreeMap<String, DcsKey>,
     /// What `etcdctl endpoint status` or the like tells of the store's own servers.
     pub servers: Vec<DcsServer>,
-}
-
-/// The kinds of DCS that a snapshot can come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DcsKind {
-    /// etcd, API v3
-    Etcd3,
-    /// etcd, API v2
-    Etcd2,
-    /// ZooKeeper
-    ZooKeeper,
-    /// Consul
-    Consul,
-    /// Kubernetes
-    Kubernetes,
-    /// Keys and values without a sign of where they come from
-    Unknown,
-}
-
-/// One server of the DCS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DcsServer {
-    /// Its URL or name.
-    pub endpoint: String,
-    /// Its version, if told.
-    pub version: Option<String>,
 }
 
 /// One key of the DCS.
@@ -128,6 +115,15 @@ pub enum RestAnswer {
         /// Why, as the input tells.
         reason: String,
     },
+}
+
+/// The body of `GET /cluster`, `/config` or `/history`, or what patronictl makes of them.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The body's text.
+    pub source: SourceId,
+    /// The body as a tree.
+    pub tree: Node,
 }
 
 /// One node's configuration file.

@@ -218,6 +218,30 @@ impl Node {
         self.as_mapping()?.get(name)
     }
 
+    /// Says that the tree was read from `source`.
+    pub fn rebase(&mut self, source: SourceId) {
+        self.each_span(&mut |span| span.source = source);
+    }
+
+    /// Says that the tree's text starts at byte `offset` of its source.
+    pub fn shift(&mut self, offset: usize) {
+        if 0 < offset {
+            self.each_span(&mut |span| *span = Span::new(span.source, span.start + offset, span.end + offset));
+        }
+    }
+
+    fn each_span(&mut self, change: &mut impl FnMut(&mut Span)) {
+        change(&mut self.span);
+        match &mut self.value {
+            Value::Sequence(items) => items.iter_mut().for_each(|item| item.each_span(change)),
+            Value::Mapping(mapping) => mapping.entries.iter_mut().for_each(|entry| {
+                entry.key.each_span(change);
+                entry.value.each_span(change);
+            }),
+            _ => {}
+        }
+    }
+
     /// The value at a route of string keys.
     pub fn at(&self, route: &[&str]) -> Option<&Node> {
         route.iter().try_fold(self, |node, name| node.get(name))

@@ -375,7 +375,8 @@ mod tests {
         let status = tree(r#"[{"Endpoint":"http://a:2379","Status":{"version":"3.4.23"}}]"#);
         let server = DcsServer { endpoint: "http://a:2379".to_owned(), version: Some("3.4.23".to_owned()) };
         assert_eq!(read_servers(&status), Some(vec![server]));
-        let members = tree(r#"{"header":{"cluster_id":1},"members":[{"ID":1,"name":"e1","clientURLs":["http://a:2379"]}]}"#);
+        let members =
+            tree(r#"{"header":{"cluster_id":1},"members":[{"ID":1,"name":"e1","clientURLs":["http://a:2379"]}]}"#);
         let server = DcsServer { endpoint: "http://a:2379".to_owned(), version: None };
         assert_eq!(read_servers(&members), Some(vec![server]));
         assert_eq!(read_servers(&tree("[]")), None);

@@ -66,7 +66,8 @@ mod tests {
 
     fn check(text: &str, kind: DcsKind, expect: &[(&str, &str)]) {
         let dump = read_values(&tree(text), text).expect("recognised").expect("well-formed");
-        let expect: BTreeMap<_, _> = expect.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
+        let expect: BTreeMap<_, _> =
+            expect.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
         let found: BTreeMap<_, _> = dump.keys.into_iter().map(|(path, key)| (path, key.value)).collect();
         assert_eq!(found, expect.into_iter().map(|(path, value)| (path, StoredValue::Text(value))).collect());
         assert_eq!(dump.kind, kind);
@@ -102,7 +103,8 @@ mod tests {
                 "/s/demo/sync": {"mzxid": 43, "ephemeralOwner": 0}}"#,
         ));
         let stats = stats.expect("recognised");
-        let stat = |revision, session: Option<&str>| Stat { revision: Some(revision), session: session.map(str::to_owned) };
+        let stat =
+            |revision, session: Option<&str>| Stat { revision: Some(revision), session: session.map(str::to_owned) };
         assert_eq!(stats["/s/demo/leader"], stat(42, Some("72057704510259203")));
         assert_eq!(stats["/s/demo/sync"], stat(43, None));
         assert_eq!(read_stats(&tree(r#"{"/s/demo/leader": "pg1"}"#)), None);
