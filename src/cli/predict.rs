@@ -190,7 +190,7 @@ fn answer(question: Question, common: &CommonOptions, input: &InputOptions) -> R
     let code = bug.map(|rule| rule.code());
     let mut out = Vec::new();
     let written = match common.output.format {
-        Format::Text => text::write(&prediction, code, common.verbose, common.output.look().palette, &mut out),
+        Format::Text => text::write(&prediction, code, common.verbose, common.output.look(), &mut out),
         Format::Json => json::write(&prediction, code, &mut out),
     };
     written.expect("writing to memory does not fail");

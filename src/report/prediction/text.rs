@@ -9,9 +9,10 @@ use crate::decision::prediction::{
     Count, Gate, GateReport, GateVerdict, LogLine, Prediction, Question, Racer, Verdict, Via,
 };
 use crate::report::palette::Palette;
+use crate::report::terminal::{Look, printable};
 
-/// Widest line of running text, in columns.
-const TEXT_WIDTH: usize = 110;
+/// Width of the report where no terminal tells one, in columns.
+const DEFAULT_WIDTH: usize = 110;
 
 /// Writes a prediction as text. `bug_code`: the code of the rule that describes the known bug, if there is one.
 ///
@@ -22,10 +23,11 @@ pub fn write(
     prediction: &Prediction,
     bug_code: Option<&str>,
     verbose: bool,
-    palette: Palette,
+    look: Look,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut report = Text { prediction, verbose, palette, out };
+    let width = look.width.unwrap_or(DEFAULT_WIDTH).clamp(60, 140);
+    let mut report = Text { prediction, verbose, palette: look.palette, width, out };
     report.headline()?;
     report.dependencies()?;
     report.gates()?;
@@ -41,6 +43,7 @@ struct Text<'a, W> {
     prediction: &'a Prediction,
     verbose: bool,
     palette: Palette,
+    width: usize,
     out: &'a mut W,
 }
 
@@ -48,8 +51,8 @@ impl<W: Write> Text<'_, W> {
     fn headline(&mut self) -> io::Result<()> {
         let prediction = self.prediction;
         let evaluation = &prediction.evaluation;
-        let subject = subject(prediction);
-        let scope = &prediction.scope;
+        let subject = printable(&subject(prediction)).into_owned();
+        let scope = printable(&prediction.scope);
         let is_crash = matches!(prediction.question, Question::Crash { .. });
         match prediction.verdict {
             Verdict::Depends => {
@@ -89,11 +92,11 @@ impl<W: Write> Text<'_, W> {
     fn dependencies(&mut self) -> io::Result<()> {
         for dependency in &self.prediction.depends_on {
             writeln!(self.out)?;
-            writeln!(self.out, "  {} {}", self.palette.bold("Missing:"), dependency.fact)?;
+            writeln!(self.out, "  {} {}", self.palette.bold("Missing:"), printable(&dependency.fact))?;
             for (value, outcome) in &dependency.outcomes {
                 self.wrapped("    ", &format!("{value} → {outcome}"))?;
             }
-            writeln!(self.out, "    to find out: {}", dependency.how_to_tell)?;
+            writeln!(self.out, "    to find out: {}", printable(&dependency.how_to_tell))?;
         }
         Ok(())
     }
@@ -130,7 +133,7 @@ impl<W: Write> Text<'_, W> {
                 _ => self.palette.faint(&row[2]),
             };
             let padding = " ".repeat(widths[2] - row[2].width());
-            let mut lines = wrap(&row[3], TEXT_WIDTH.saturating_sub(indent).max(40)).into_iter();
+            let mut lines = wrap(&row[3], self.width.saturating_sub(indent).max(24)).into_iter();
             let first = lines.next().unwrap_or_default();
             writeln!(
                 self.out,
@@ -234,9 +237,9 @@ impl<W: Write> Text<'_, W> {
         let width = ways.iter().map(|way| way.what.width()).max().unwrap_or(0);
         for (index, way) in ways.iter().enumerate() {
             let padding = " ".repeat(width - way.what.width());
-            writeln!(self.out, "    {}  {}{padding}   {}", index + 1, way.what, way.outcome)?;
+            writeln!(self.out, "    {}  {}{padding}   {}", index + 1, printable(&way.what), printable(&way.outcome))?;
             if let Some(command) = &way.command {
-                writeln!(self.out, "       {}", self.palette.faint(command))?;
+                writeln!(self.out, "       {}", self.palette.faint(&printable(command)))?;
             }
         }
         Ok(())
@@ -260,13 +263,13 @@ impl<W: Write> Text<'_, W> {
     /// A title at the left and lines at its right.
     fn section(&mut self, title: &str, lines: &[String]) -> io::Result<()> {
         const COLUMN: usize = 16;
-        let mut title = title.to_owned();
+        let mut title = printable(title).into_owned();
         if COLUMN < title.width() + 1 {
             writeln!(self.out, "  {}", self.palette.bold(&title))?;
             title = String::new();
         }
         for line in lines {
-            for piece in wrap(line, TEXT_WIDTH - COLUMN) {
+            for piece in wrap(line, self.width - COLUMN - 2) {
                 let padding = " ".repeat(COLUMN - title.width());
                 writeln!(self.out, "  {}{padding}{piece}", self.palette.bold(&title))?;
                 title.clear();
@@ -276,7 +279,7 @@ impl<W: Write> Text<'_, W> {
     }
 
     fn wrapped(&mut self, indent: &str, text: &str) -> io::Result<()> {
-        for (index, line) in wrap(text, TEXT_WIDTH - indent.len()).into_iter().enumerate() {
+        for (index, line) in wrap(text, self.width - indent.len() - 2).into_iter().enumerate() {
             let hanging = if index == 0 { "" } else { "  " };
             writeln!(self.out, "{indent}{hanging}{line}")?;
         }
@@ -337,7 +340,7 @@ fn row(report: &GateReport) -> [String; 4] {
         (false, Gate::Ctl) => format!("not on this way; by itself: {}", report.because),
         (true, _) => report.because.clone(),
     };
-    [report.gate.name().to_owned(), judged_on, verdict.to_owned(), because]
+    [report.gate.name().to_owned(), printable(&judged_on).into_owned(), verdict.to_owned(), because]
 }
 
 fn consequences(prediction: &Prediction) -> Vec<String> {
@@ -409,7 +412,7 @@ fn count(line: &Count, width: usize, is_last: bool) -> String {
 /// Breaks a text at blanks into lines of at most `width` columns.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
+    for word in printable(text).split([' ', '\n']) {
         match lines.last_mut() {
             Some(line) if line.width() + 1 + word.width() <= width => {
                 line.push(' ');

@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::decision::quorum::{Loss, MAXIMUM_MEMBERS_FOR_LOSSES, Mode, QuorumTable, Writes};
 use crate::model::snapshot::DcsServer;
 use crate::report::palette::Palette;
+use crate::report::terminal::printable;
 
 /// At most so many sets of losses are shown, smallest first.
 const MAXIMUM_LOSSES: usize = 12;
@@ -17,7 +18,7 @@ const MAXIMUM_LOSSES: usize = 12;
 ///
 /// The writer fails.
 pub fn write(table: &QuorumTable, servers: &[DcsServer], palette: Palette, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{}", palette.bold(&headline(table)))?;
+    writeln!(out, "{}", palette.bold(&printable(&headline(table))))?;
     writeln!(out)?;
     let commit = match (table.mode, table.acknowledgements) {
         (Mode::Asynchronous, _) => "commit: waits for nobody".to_owned(),
@@ -33,7 +34,7 @@ pub fn write(table: &QuorumTable, servers: &[DcsServer], palette: Palette, out: 
     let mut rows = vec![["member".to_owned(), "role".to_owned(), commit, election, "lag".to_owned()]];
     rows.extend(table.members.iter().map(|row| {
         let lag = row.lag_bytes.map_or_else(|| "–".to_owned(), |lag| lag.to_string());
-        [row.name.clone(), row.role.to_owned(), row.commit.because.clone(), row.election.because.clone(), lag]
+        [printable(&row.name).into_owned(), row.role.to_owned(), row.commit.because.clone(), row.election.because.clone(), lag]
     }));
     print_table(&rows, palette, out)?;
     losses(table, palette, out)?;
@@ -86,7 +87,7 @@ fn losses(table: &QuorumTable, palette: Palette, out: &mut impl Write) -> io::Re
             Some(winners) if winners.is_empty() => "NO".to_owned(),
             Some(winners) => format!("yes: {}", winners.join(" or ")),
         };
-        [loss.lost.join(" and "), failover, writes(loss.writes, table.loop_wait_seconds)]
+        [printable(&loss.lost.join(" and ")).into_owned(), printable(&failover).into_owned(), writes(loss.writes, table.loop_wait_seconds)]
     }));
     print_table(&rows, palette, out)?;
     let hidden = table.losses.len().saturating_sub(shown.len() + 1);
@@ -120,6 +121,13 @@ fn writes(writes: Writes, loop_wait_seconds: i128) -> String {
     }
 }
 
+fn alone(failsafe_mode: bool) -> &'static str {
+    match failsafe_mode {
+        true => "the leader runs on while it reaches every member (failsafe_mode), but nobody can take over",
+        false => "the leader demotes itself and nobody can take over (failsafe_mode is off)",
+    }
+}
+
 fn dcs(table: &QuorumTable, servers: &[DcsServer]) -> String {
     let failsafe = if table.failsafe_mode {
         "failsafe_mode keeps the leader running as long as it reaches every member"
@@ -128,7 +136,7 @@ fn dcs(table: &QuorumTable, servers: &[DcsServer]) -> String {
     };
     match servers.len() {
         0 => format!("DCS: its servers are not in this input; {failsafe}."),
-        1 => format!("DCS: 1 server seen: its loss stops everything; {failsafe}."),
+        1 => format!("DCS: 1 server seen; when it is lost {}.", alone(table.failsafe_mode)),
         count => format!("DCS: {count} servers seen, {} may be lost; {failsafe}.", (count - 1) / 2),
     }
 }
