@@ -201,7 +201,7 @@ fn predict_from(truth: &Value, action: &Value, question: &Question) -> Predictio
     let file = |name: &str, content: &Value| RawFile {
         name: name.to_owned(),
         bytes: content.to_string().into_bytes(),
-        named: false,
+        ..RawFile::default()
     };
     let mut files = vec![file("before.json", &before["dcs"])];
     let mut status = serde_json::Map::new();

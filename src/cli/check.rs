@@ -89,7 +89,12 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     written.expect("writing to memory does not fail");
     arguments.output.deliver(&out)?;
-    Ok(if arguments.fail_on.is_reached(&report) {
+    for problem in &snapshot.problems {
+        Failure::from(problem.clone()).print();
+    }
+    Ok(if !snapshot.problems.is_empty() {
+        Exit::Failed
+    } else if arguments.fail_on.is_reached(&report) {
         Exit::Findings
     } else if report.is_unjudged() {
         Exit::Unjudged

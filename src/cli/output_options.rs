@@ -59,10 +59,6 @@ impl OutputOptions {
         self.color.look(self.output.is_none() && io::stdout().is_terminal())
     }
 
-    /// The colours of text where it goes.
-    pub fn palette(&self) -> Palette {
-        self.look().palette
-    }
 
     /// Writes the whole report.
     ///

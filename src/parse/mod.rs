@@ -2,6 +2,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+pub mod document;
 pub mod dump;
 pub mod json;
 pub mod python;

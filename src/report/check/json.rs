@@ -85,6 +85,7 @@ struct InputsObject<'a> {
     clusters: Vec<ClusterObject<'a>>,
     configurations: Vec<ConfigurationObject<'a>>,
     skipped: Vec<SkippedObject<'a>>,
+    problems: Vec<ProblemObject<'a>>,
 }
 
 #[derive(Serialize)]
@@ -103,6 +104,12 @@ struct ConfigurationObject<'a> {
     file: &'a str,
     node: Option<&'a str>,
     scope: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ProblemObject<'a> {
+    file: &'a str,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -208,7 +215,16 @@ fn inputs_object<'a>(report: &'a Report<'_>) -> InputsObject<'a> {
         scope: configuration.scope.as_deref(),
     });
     let skipped = snapshot.skipped.iter().map(|skipped| SkippedObject { file: &skipped.name, reason: &skipped.reason });
-    InputsObject { clusters: clusters.collect(), configurations: configurations.collect(), skipped: skipped.collect() }
+    let problems = snapshot
+        .problems
+        .iter()
+        .map(|problem| ProblemObject { file: &problem.name, reason: problem.problem.to_string() });
+    InputsObject {
+        clusters: clusters.collect(),
+        configurations: configurations.collect(),
+        skipped: skipped.collect(),
+        problems: problems.collect(),
+    }
 }
 
 #[cfg(test)]
