@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal, Write};
 
 use clap::{Args, ValueEnum};
-use patrolint::report::palette::Palette;
 use patrolint::report::terminal::Look;
 
 use crate::cli::Failure;
@@ -58,7 +57,6 @@ impl OutputOptions {
     pub fn look(&self) -> Look {
         self.color.look(self.output.is_none() && io::stdout().is_terminal())
     }
-
 
     /// Writes the whole report.
     ///
