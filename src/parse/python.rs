@@ -345,13 +345,17 @@ fn float_repr(value: f64) -> String {
     if value.is_infinite() {
         return if value < 0.0 { "-inf" } else { "inf" }.to_owned();
     }
-    let scientific = format!("{value:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let shortest = format!("{value:e}");
+    let (digits, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
+    let digit_count = digits.bytes().filter(u8::is_ascii_digit).count();
     let exponent: i32 = exponent.parse().unwrap_or_default();
+    // Of equally short texts Python takes the nearest one, which formatting with that many digits gives.
     if (-4..16).contains(&exponent) {
-        let fixed = format!("{value}");
-        return if fixed.contains('.') { fixed } else { fixed + ".0" };
+        let decimals = (digit_count as i32 - 1 - exponent).max(1) as usize;
+        return format!("{value:.decimals$}");
     }
+    let nearest = format!("{value:.*e}", digit_count - 1);
+    let digits = nearest.split_once('e').map_or(digits, |(digits, _)| digits);
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
 }
@@ -377,7 +381,7 @@ pub(super) struct TimeParts<'a> {
 /// Source: yaml/constructor.py, `SafeConstructor.timestamp_regexp`, PyYAML 6.0.3.
 pub(super) fn timestamp_parts(text: &str) -> Option<TimestampParts<'_>> {
     /// The number at the start, of `min` to 2 digits (a year has 4).
-    fn number<'a>(text: &'a str, min: usize, max: usize) -> Option<(u32, &'a str)> {
+    fn number(text: &str, min: usize, max: usize) -> Option<(u32, &str)> {
         let length = text.bytes().take(max).take_while(u8::is_ascii_digit).count();
         (min <= length).then(|| text[..length].parse().ok().map(|number| (number, &text[length..])))?
     }

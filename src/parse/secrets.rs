@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::parse::tree::{Node, Secret, Span, Style, Value};
+use crate::parse::tree::{Node, Secret, Span, Style, Value, character_start};
 
 /// Replaces every secret of a tree by [`Value::Secret`] and tells where their texts stand.
 ///
@@ -49,7 +49,7 @@ pub fn mask(text: &str, spans: &[Span]) -> String {
         // Whole characters, whatever the span.
         let end =
             (range.end.min(text.len())..=text.len()).find(|end| text.is_char_boundary(*end)).unwrap_or(text.len());
-        let start = text.floor_char_boundary(range.start.min(end));
+        let start = character_start(text, range.start.min(end));
         bytes[start..end].iter_mut().filter(|byte| !matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b'*');
     }
     String::from_utf8(bytes).expect("only whole characters were replaced, by ASCII")
@@ -152,7 +152,7 @@ static TRACE: LazyLock<Regex> =
 /// A name with `=` or `:` behind it, in any quotes; or an option of a command.
 static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r#"(?i)(?P<option>--)?(?P<name>\b[\w.-]*(?:pass|pwd|pw|secret|token|credential|key|auth)[\w.-]*)(?:\\*["'])?(?:[ \t]*(?P<sign>=>|:=|=|:)[ \t]*|(?P<blank>[ \t]+))"#,
+        r#"(?i)(?P<option>--)?(?P<name>(?-u:\b[\w.-]*)(?:pass|pwd|pw|secret|token|credential|key|auth)(?-u:[\w.-]*))(?:\\*["'])?(?:[ \t]*(?P<sign>=>|:=|=|:)[ \t]*|(?P<blank>[ \t]+))"#,
     )
 });
 
@@ -204,7 +204,7 @@ fn ranges(text: &str) -> Vec<Range<usize>> {
 }
 
 /// How far a line is followed to its start; what stands further right is not indented but inside of braces.
-const MAX_INDENT_BYTES: usize = 1000;
+const MAX_INDENT_BYTES: usize = 200;
 
 /// The value that starts at `start`, of a name that starts at `name_start`.
 fn value_range(text: &str, name_start: usize, start: usize, is_colon: bool) -> Range<usize> {
@@ -215,14 +215,15 @@ fn value_range(text: &str, name_start: usize, start: usize, is_colon: bool) -> R
     {
         return start..start + length;
     }
-    let line_length = rest.find(['\n', '\r']).unwrap_or(rest.len());
+    // Only looked for where the whole line belongs to the value, so that one line of many values takes linear time.
+    let line_length = || rest.find(['\n', '\r']).unwrap_or(rest.len());
     if !is_colon {
         let length = rest
             .find(|character: char| character.is_whitespace() || matches!(character, '"' | '\''))
             .unwrap_or(rest.len());
-        return start..start + if length == 0 { line_length } else { length };
+        return start..start + if length == 0 { line_length() } else { length };
     }
-    let window = text.floor_char_boundary(name_start.saturating_sub(MAX_INDENT_BYTES));
+    let window = character_start(text, name_start.saturating_sub(MAX_INDENT_BYTES));
     let line_start = text[window..name_start].rfind(['\n', '\r']).map(|before| window + before + 1);
     let before = &text[line_start.unwrap_or(window)..name_start];
     let is_in_braces = before.contains(['{', ',']) || line_start.is_none() && 0 < window;
@@ -233,7 +234,7 @@ fn value_range(text: &str, name_start: usize, start: usize, is_colon: bool) -> R
     // A YAML value: the line, and those below that are indented deeper than the key.
     let is_key = before.chars().all(|character| matches!(character, ' ' | '\t' | '-' | '"' | '\''));
     let column = before.trim_end_matches(['"', '\'']).len();
-    let mut end = start + line_length;
+    let mut end = start + line_length();
     loop {
         let next = end + text[end..].chars().take_while(|character| matches!(character, '\n' | '\r')).count();
         let line = text[next..].split(['\n', '\r']).next().unwrap_or_default();

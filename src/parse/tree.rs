@@ -23,6 +23,11 @@ impl Span {
     }
 }
 
+/// The start of the character at a byte offset, or the end of the text if it is shorter.
+pub(super) fn character_start(text: &str, offset: usize) -> usize {
+    (0..=offset.min(text.len())).rev().find(|start| text.is_char_boundary(*start)).unwrap_or(0)
+}
+
 /// A value and where it stands.
 ///
 /// Equality compares the values alone: two documents that mean the same are equal wherever their parts stand.

@@ -51,6 +51,14 @@ enum Place {
     BlockOrIndentless,
 }
 
+/// What may stand before a value.
+struct Properties {
+    anchor: Option<String>,
+    tag: Option<String>,
+    /// Where they end, if there are any.
+    end: Option<usize>,
+}
+
 struct Composer<'a> {
     text: &'a str,
     /// Ends with [`Kind::StreamEnd`], which is never stepped over.
@@ -89,6 +97,15 @@ impl Composer<'_> {
     fn unexpected(&self, expected: &str) -> Refusal {
         let token = self.peek();
         let (start, end) = (token.start, token.end);
+        let is_quoted = |before: &Token| self.text[..before.end].ends_with(['"', '\'']) && before.start < before.end;
+        let follows_quote =
+            self.next.checked_sub(1).and_then(|before| self.tokens.get(before)).filter(|before| is_quoted(before));
+        if let (Some(before), Kind::Scalar { .. }) = (follows_quote, &token.kind)
+            && !self.text[before.end..start].contains('\n')
+        {
+            return Refusal::new("more text after a closing quote".to_owned(), start, end)
+                .help("quote the whole value, in the other kind of quotes if it contains some");
+        }
         let refusal = Refusal::new(format!("expected {expected}, but found {}", token.kind.name()), start, end);
         match advice(self.text, start) {
             Some(help) => refusal.help(help),
@@ -170,7 +187,7 @@ impl Composer<'_> {
                 Refusal::new(message, start, end).help(help)
             });
         }
-        let (anchor, tag, properties_end) = self.properties()?;
+        let Properties { anchor, tag, end: properties_end } = self.properties()?;
         if anchor.as_ref().is_some_and(|anchor| self.anchors.contains_key(anchor)) {
             return Err(Refusal::new("an anchor ('&') is defined a second time".to_owned(), start, end)
                 .help("give each anchor its own name"));
@@ -227,7 +244,7 @@ impl Composer<'_> {
     }
 
     /// Anchor and tag in either order, and where they end.
-    fn properties(&mut self) -> Result<(Option<String>, Option<String>, Option<usize>), Refusal> {
+    fn properties(&mut self) -> Result<Properties, Refusal> {
         let (mut anchor, mut tag, mut properties_end) = (None, None, None);
         loop {
             let Token { kind, start, end } = self.peek();
@@ -238,7 +255,7 @@ impl Composer<'_> {
                     Some(prefix) => tag = Some(format!("{prefix}{suffix}")),
                     None => return Err(Refusal::new("a tag's handle has no %TAG directive".to_owned(), *start, *end)),
                 },
-                _ => return Ok((anchor, tag, properties_end)),
+                _ => return Ok(Properties { anchor, tag, end: properties_end }),
             }
             properties_end = Some(*end);
             self.next += 1;

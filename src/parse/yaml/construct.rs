@@ -183,12 +183,9 @@ impl Constructor<'_> {
             == Some("{")
             && matches!(key.value, Value::Mapping(_));
         if is_template {
-            return Refusal::new(
-                "'{{' starts a mapping in a mapping's key".to_owned(),
-                key.span.start - 1,
-                key.span.end,
-            )
-            .help("a template was left unrendered: render it before Patroni reads the file, or quote the value");
+            let end = key.span.end + usize::from(self.text[key.span.end..].starts_with('}'));
+            return Refusal::new("'{{' starts a mapping in a mapping's key".to_owned(), key.span.start - 1, end)
+                .help("a template was left unrendered: render it before Patroni reads the file, or quote the value");
         }
         Refusal::new("a list or mapping cannot be a key".to_owned(), key.span.start, key.span.end)
             .help("quote the key if it is meant as text")
