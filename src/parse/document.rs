@@ -13,6 +13,9 @@ use crate::parse::{json, secrets, yaml};
 /// The source of trees that belong to no [`SourceMap`] yet; see [`Node::rebase`].
 const NOWHERE: SourceId = SourceId(u32::MAX);
 
+/// The largest text that is taken for a configuration, in bytes.
+const MAX_CONFIGURATION_BYTES: usize = 4 << 20;
+
 /// A file that is understood.
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -211,7 +214,7 @@ pub fn identify(file: RawFile) -> Result<Document, DocumentError> {
         Some(Unread::Failed(reason)) => return Err(fail(Problem::Unreadable(reason), true)),
         None => {}
     }
-    let hints = Hints { name: &name, named };
+    let hints = Hints { name: &name, named, is_large: MAX_CONFIGURATION_BYTES < bytes.len() };
     if let Some(kind) = magic(&bytes) {
         return Err(fail(Problem::Binary(kind), hints.has_known_name()));
     }
@@ -240,14 +243,16 @@ fn content(hints: &Hints<'_>, text: String) -> Result<Content, Problem> {
         return Err(Problem::Empty);
     }
     if trimmed.starts_with(['{', '[']) {
-        return match documents(plain) {
-            Ok(trees) => of_json(hints, plain, trees),
+        match documents(plain) {
+            Ok(trees) => return of_json(hints, plain, trees),
             // Braces are also YAML.
-            Err(problem) => match yaml::parse(NOWHERE, &text).ok().and_then(|tree| of_yaml(hints, &text, tree)) {
-                Some(content) if hints.may_be_yaml() => Ok(content),
-                _ => Err(problem),
-            },
-        };
+            Err(problem) if !hints.may_be_yaml() => return Err(problem),
+            Err(_) if hints.has_yaml_name() => {}
+            Err(problem) => {
+                let tree = yaml::parse(NOWHERE, &text).ok();
+                return tree.and_then(|tree| of_yaml(hints, &text, tree)).ok_or(problem);
+            }
+        }
     }
     if let Some(dump) = etcd3::read_fields(plain) {
         return keys("the output of etcdctl -w fields", plain, dump);
@@ -266,6 +271,9 @@ fn content(hints: &Hints<'_>, text: String) -> Result<Content, Problem> {
     }
     if is_log(plain) {
         return Ok(Content::Unused("a log of Patroni (see patrolint explain --log)"));
+    }
+    if trimmed.starts_with("Error: ") {
+        return Err(Problem::Unknown("the error message of a command"));
     }
     if hints.file_name() == "UNREACHABLE.txt" {
         return Ok(Content::DcsUnreachable(secrets::mask(trimmed, &[])));
@@ -293,6 +301,8 @@ fn content(hints: &Hints<'_>, text: String) -> Result<Content, Problem> {
 struct Hints<'a> {
     name: &'a str,
     named: bool,
+    /// Whether it is larger than [`MAX_CONFIGURATION_BYTES`].
+    is_large: bool,
 }
 
 impl Hints<'_> {
@@ -305,7 +315,7 @@ impl Hints<'_> {
     }
 
     fn may_be_yaml(&self) -> bool {
-        self.named || self.has_yaml_name()
+        (self.named || self.has_yaml_name()) && !self.is_large
     }
 
     /// Whether a file of this name ought to be one of the known forms.
@@ -665,4 +675,194 @@ fn magic(bytes: &[u8]) -> Option<&'static str> {
         return Some("a tar archive");
     }
     bytes.iter().take(8192).any(|byte| *byte == 0).then_some("binary")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, bytes: &[u8], named: bool) -> RawFile {
+        RawFile { name: name.to_owned(), bytes: bytes.to_vec(), named, unread: None }
+    }
+
+    /// What a file is taken for, in one word, or why it is not understood.
+    fn kind(file: RawFile) -> String {
+        match identify(file) {
+            Err(error) => error.problem.to_string(),
+            Ok(document) => match document.content {
+                Content::Keys(dump) => format!("{:?} {:?} {}", dump.kind, dump.form, dump.keys.len()),
+                Content::Stats(_) => "stats".to_owned(),
+                Content::Leases(leases) => format!("{} leases", leases.len()),
+                Content::Servers(servers) => format!("{} servers", servers.len()),
+                Content::Member(answer) => format!("member {:?} of {:?}", answer.name, answer.scope),
+                Content::Silent(members) => format!("silent {members:?}"),
+                Content::View(view) => format!("{:?} of {:?}", view.kind, view.scope),
+                Content::Configuration(configuration) => match configuration.tree {
+                    Ok(_) => "configuration".to_owned(),
+                    Err(error) => format!("configuration, {} at {}", error.message, error.span.start),
+                },
+                Content::Capture(capture) => format!("capture of {} at {:?}", capture.scope, capture.started),
+                Content::DcsUnreachable(reason) => format!("unreachable: {reason}"),
+                Content::PatronictlVersion(version) => format!("patronictl {version}"),
+                Content::Unused(what) => format!("unused: {what}"),
+                Content::Unread(reason) => format!("unread: {reason}"),
+            },
+        }
+    }
+
+    /// `expect` whether the user named the file or it was found.
+    fn check(name: &str, text: &str, expect: &str) {
+        for named in [true, false] {
+            assert_eq!(kind(file(name, text.as_bytes(), named)), expect, "{name}: {text:?}, named: {named}");
+        }
+    }
+
+    const RANGE: &str =
+        r#"{"header":{"cluster_id":1},"kvs":[{"key":"L3NlcnZpY2UvYS9zeW5j","value":"e30="}],"count":1}"#;
+
+    #[test]
+    fn dumps_are_told_by_their_content() {
+        check("x", RANGE, "Etcd3 Native 1");
+        check("x", &format!("\u{feff}{RANGE}\r\n"), "Etcd3 Native 1");
+        check("x", &format!("{{\"level\":\"warn\",\"msg\":\"retrying\"}}\n{RANGE}\n"), "Etcd3 Native 1");
+        check("x", r#"{"header":{"cluster_id":1}}"#, "Etcd3 Native 0");
+        check("x", "\"ClusterID\" : 1\n\"Count\" : 0\n", "Etcd3 Fields 0");
+        check("x", "/service/demo/leader\npg1\n", "Etcd3 Simple 1");
+        check("x", r#"{"action":"get","node":{"key":"/service/demo/leader","value":"pg1"}}"#, "Etcd2 Native 1");
+        check("x", r#"[{"key":"service/demo/leader","flags":0,"value":"cGcx"}]"#, "Consul Native 1");
+        check("x", r#"{"/service/demo/leader":"pg1"}"#, "Unknown Paths 1");
+        check("x", r#"{"/service/demo/leader":{"mzxid":1,"ephemeralOwner":2}}"#, "stats");
+        check("x", "{\"id\":1,\"ttl\":2,\"granted-ttl\":3}\n{\"id\":2,\"ttl\":2,\"granted-ttl\":3}\n", "2 leases");
+        check("x", r#"[{"Endpoint":"http://a","Status":{}}]"#, "1 servers");
+    }
+
+    #[test]
+    fn answers_are_told_by_their_content() {
+        let old = r#"{"state":"running","patroni":{"version":"2.1.0","scope":"demo"}}"#;
+        check("x", old, "member None of Some(\"demo\")");
+        check("x", &old.replace("}}", ",\"name\":\"pg1\"}}"), "member Some(\"pg1\") of Some(\"demo\")");
+        check("x", r#"{"members":[{"name":"pg1","role":"leader"}],"scope":"demo"}"#, "Cluster of Some(\"demo\")");
+        check("x", r#"{"ttl":30,"postgresql":{}}"#, "Config of None");
+        check("x.yml", "loop_wait: 10\npostgresql:\n  use_slots: true\n", "Config of None");
+        check("x", r#"[[1,25623960,"no recovery target specified"]]"#, "History of None");
+        check("history.json", "[]", "unused: an empty history");
+        check(
+            "x",
+            r#"{"pg1":{"/patroni":{"status":200}},"pg2":{"/patroni":{"status":null,"error":"refused"}}}"#,
+            "silent [(\"pg2\", \"refused\")]",
+        );
+        check("x", r#"{"scope":"demo","capture_started":"2026"}"#, "capture of demo at Some(\"2026\")");
+        check("dcs/UNREACHABLE.txt", "it was stopped\n", "unreachable: it was stopped");
+        check("x", "patronictl version 4.1.5\n\npg1: Patroni 4.1.5\n", "patronictl 4.1.5");
+        check("x", "# HELP patroni_version Patroni semver\n", "unused: the metrics of a member");
+        check("x", "+ Cluster: demo (7711) ---+\n", "unused: a table of patronictl");
+        check("x", "+---------+----+\n", "unused: a table of patronictl");
+        check("x", r#"[{"Cluster":"demo","Member":"pg1"}]"#, "unused: the output of patronictl list");
+        check(
+            "x",
+            "\n2026-11-23 02:59:11,597 INFO: no action. I am (pg1), the leader with the lock\n",
+            "unused: a log of Patroni (see patrolint explain --log)",
+        );
+    }
+
+    #[test]
+    fn configurations() {
+        let check_named = |name: &str, text: &str, if_named: &str, if_found: &str| {
+            assert_eq!(kind(file(name, text.as_bytes(), true)), if_named, "{text:?}, named");
+            assert_eq!(kind(file(name, text.as_bytes(), false)), if_found, "{text:?}, found");
+        };
+        check("pg1.yml", "scope: demo\nname: pg1\n", "configuration");
+        check("etc/patroni/tags.yml", "tags:\n  nosync: true\n", "configuration");
+        check("pg1.yml", "{scope: demo, restapi: {listen: x}}", "configuration");
+        check("pg1.yml", "\u{feff}scope: demo\nname: pg1\n", "configuration");
+        let unknown = "it is YAML, which is none of the known forms";
+        check_named("compose.yml", "name: shop\nservices: {}\n", "configuration", unknown);
+        check_named("a.yml", "watchdog:\n  mode: required\n", "configuration", unknown);
+        check("a.yml", "on: push\njobs: {}\n", unknown);
+        check_named("-", "scope: demo\nname: pg1\n", "configuration", "it is text, which is none of the known forms");
+        check("a.yml", "# nothing\n", "it is empty");
+        let broken = "scope: demo\nname: [\n";
+        let error = yaml::parse(NOWHERE, broken).expect_err("it is broken");
+        check("a.yml", broken, &format!("configuration, {} at {}", error.message, error.span.start));
+        let unrelated = "{{ if .Values }}\na: [\n";
+        assert!(kind(file("a.yml", unrelated.as_bytes(), false)).starts_with("it is not YAML at line 2, column 1"));
+    }
+
+    #[test]
+    fn text_that_is_not_utf_8() {
+        let configuration = b"scope: demo\nname: pg\xff\n";
+        let message = "configuration, the file is not UTF-8: byte 0xff at offset 20 at 20";
+        assert_eq!(kind(file("patroni.yml", configuration, true)), message);
+        assert_eq!(kind(file("notes", b"abc\xff", true)), "it is not UTF-8 at byte 3");
+    }
+
+    #[test]
+    fn other_files() {
+        let check_bytes = |bytes: &[u8], expect: &str| assert_eq!(kind(file("x", bytes, true)), expect);
+        check_bytes(b"", "it is empty");
+        check_bytes(b" \n", "it is empty");
+        check_bytes(b"\x1f\x8b\x08\0", "it is a gzip archive");
+        check_bytes(b"\x28\xb5\x2f\xfdabc", "it is a zstd archive");
+        check_bytes(b"PK\x03\x04abc", "it is a zip archive");
+        check_bytes(b"SQLite format 3\0abc", "it is an SQLite database");
+        check_bytes(b"a\0b", "it is binary");
+        let mut bolt = [0; 64];
+        bolt[16..20].copy_from_slice(&0xED0C_DAED_u32.to_le_bytes());
+        check_bytes(&bolt, "it is a database of etcd (etcdctl snapshot save)");
+        check("x", "Error: timed out\n", "it is the error message of a command, which is none of the known forms");
+        check("x", "{}", "it is JSON, which is none of the known forms");
+        check("x", "[]", "it is a JSON list, which is none of the known forms");
+        check(
+            "x",
+            r#"{"apiVersion":"v1","kind":"List"}"#,
+            "it is a Kubernetes object, which is none of the known forms",
+        );
+        check("x", "{\"a\":1}\n{\"a\":2}", "it is a row of JSON documents, which is none of the known forms");
+        check(
+            "x",
+            r#"{"/etc/hosts":"localhost"}"#,
+            "it is a JSON object of paths, none of which is a key of Patroni, which is none of the known forms",
+        );
+    }
+
+    #[test]
+    fn broken_forms_tell_what_and_where() {
+        let check_known = |name: &str, text: &str, is_known_form: bool, expect: &str| {
+            let error = identify(file(name, text.as_bytes(), false)).expect_err("it is broken");
+            assert_eq!((error.to_string().as_str(), error.is_known_form), (expect, is_known_form), "{text:?}");
+        };
+        check_known("dump", &RANGE[..60], true, "cannot understand dump: its JSON is cut off at line 1, column 61");
+        check_known(
+            "dump",
+            &RANGE.replace("e30=", "e30"),
+            true,
+            "cannot understand dump: it is the output of etcdctl -w json, but the value of /service/a/sync is not base64 \
+             (line 1, column 73)",
+        );
+        check_known(
+            "a/rest/pg1/patroni.json",
+            "<html>502</html>",
+            true,
+            "cannot understand a/rest/pg1/patroni.json: it is text, which is none of the known forms",
+        );
+        check_known("dcs/etcd.json", "", true, "cannot understand dcs/etcd.json: it is empty");
+        check_known(
+            "package.json",
+            "{\"a\": 1,\n\"b\"; 2}",
+            false,
+            "cannot understand package.json: it is not JSON at line 2, column 4: expected ':' after a key",
+        );
+        check_known(
+            "README",
+            "Read me",
+            false,
+            "cannot understand README: it is text, which is none of the known forms",
+        );
+    }
+
+    #[test]
+    fn too_many_values_are_refused() {
+        let text = format!("[{}1]", "1,".repeat(MAX_VALUES));
+        assert_eq!(kind(file("x", text.as_bytes(), true)), "it holds more than 4000000 values");
+    }
 }

@@ -645,3 +645,246 @@ fn group(configuration: &Configuration) -> Option<u32> {
     let group = configuration.tree.as_ref().ok()?.at(&["citus", "group"])?;
     python::int(&group.value).and_then(|group| u32::try_from(group).ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Files that were found in a directory.
+    fn assemble(files: &[(&str, &str)]) -> Result<Snapshot, SnapshotError> {
+        let file = |(name, text): &(&str, &str)| RawFile {
+            name: (*name).to_owned(),
+            bytes: text.as_bytes().to_vec(),
+            named: false,
+            unread: None,
+        };
+        Snapshot::assemble(files.iter().map(file).collect())
+    }
+
+    /// Each cluster as `namespace/scope[/group]: keys; members`.
+    fn check(files: &[(&str, &str)], expect: &[&str]) -> Snapshot {
+        let snapshot = assemble(files).expect("it is sound");
+        let clusters: Vec<String> = snapshot
+            .clusters
+            .iter()
+            .map(|cluster| {
+                let id = (cluster.namespace.clone(), cluster.scope.clone(), cluster.group);
+                let keys = cluster.dcs.as_ref().map(|dcs| dcs.keys.keys().cloned().collect::<Vec<_>>().join(" "));
+                let rest = cluster.rest.iter().map(|(name, answer)| match answer {
+                    RestAnswer::Answered { .. } => name.clone(),
+                    RestAnswer::Unreachable { reason } => format!("{name} ({reason})"),
+                });
+                let rest = rest.collect::<Vec<_>>().join(" ");
+                format!("{}: {}; {rest}", &base(&id)[1..], keys.as_deref().unwrap_or("no DCS"))
+            })
+            .collect();
+        assert_eq!(clusters, expect);
+        snapshot
+    }
+
+    /// The problems that the files have, as `file: problem`.
+    fn problems(files: &[(&str, &str)]) -> Vec<String> {
+        let snapshot = assemble(files).expect("problems are no errors");
+        snapshot.problems.iter().map(|problem| format!("{}: {}", problem.name, problem.problem)).collect()
+    }
+
+    const DEMO: &str = r#"{"/service/demo/leader": "pg1", "/service/demo/members/pg1": "{}"}"#;
+    const PG1: &str =
+        r#"{"patroni": {"version": "4.1.5", "scope": "demo", "name": "pg1"}, "dcs_last_seen": 1795403378}"#;
+
+    #[test]
+    fn one_dump_may_hold_many_clusters() {
+        check(
+            &[(
+                "dump",
+                r#"{"/service/a/leader": "x", "/service/b/config": {}, "/db/eu/a/members/x": {}, "/service/a/extra": "1",
+                    "/service/ct/0/leader": "c", "/service/ct/1/members/w": {}, "/service/ct/0/failsafe": {},
+                    "/other/thing": "1"}"#,
+            )],
+            &[
+                "db/eu/a: members/x; ",
+                "service/a: extra leader; ",
+                "service/b: config; ",
+                "service/ct/0: failsafe leader; ",
+                "service/ct/1: members/w; ",
+            ],
+        );
+    }
+
+    #[test]
+    fn directories_of_zookeeper_are_no_keys() {
+        let snapshot = check(
+            &[
+                (
+                    "zk.json",
+                    r#"{"/service": "", "/service/ct": "", "/service/ct/0": "", "/service/ct/0/members": "",
+                        "/service/ct/0/members/c": "{}", "/service/ct/0/failover": ""}"#,
+                ),
+                ("zk-stat.json", r#"{"/service/ct/0/members/c": {"mzxid": 9, "ephemeralOwner": 8}}"#),
+            ],
+            &["service/ct/0: failover members/c; "],
+        );
+        let dcs = snapshot.clusters[0].dcs.as_ref().expect("there is a dump");
+        assert_eq!(dcs.kind, DcsKind::ZooKeeper);
+        let key = &dcs.keys["members/c"];
+        assert_eq!((key.revision, key.lease.as_deref()), (Some(9), Some("8")));
+    }
+
+    #[test]
+    fn a_scope_may_be_a_number() {
+        let dump = ("dump", r#"{"/service/17/leader": "x"}"#);
+        check(&[dump], &["service/17: leader; "]);
+        let dump = ("dump", r#"{"/a/b/17/leader": "x"}"#);
+        check(&[dump], &["a/b/17: leader; "]);
+        let configuration = ("pg1.yml", "scope: '17'\nnamespace: /a/b/\nname: x\n");
+        let snapshot = check(&[dump, configuration], &["a/b/17: leader; "]);
+        assert_eq!((snapshot.clusters[0].namespace.as_str(), snapshot.clusters[0].group), ("a/b", None));
+    }
+
+    #[test]
+    fn answers_and_configurations_make_a_cluster_without_keys() {
+        let configuration = ("pg1.yml", "scope: demo\nname: pg1\nnamespace: /db/\n");
+        check(&[("pg1.json", PG1)], &["service/demo: no DCS; pg1"]);
+        let snapshot = check(&[configuration], &["db/demo: no DCS; "]);
+        assert_eq!(snapshot.configurations[0].node.as_deref(), Some("pg1"));
+        let snapshot = check(&[("pg1.json", PG1), configuration], &["db/demo: no DCS; pg1"]);
+        assert_eq!(snapshot.clusters[0].taken_at, Some(1_795_403_378.0));
+        let group = ("w.yml", "scope: demo\nname: w\ncitus:\n  group: 1\n");
+        check(&[group], &["service/demo/1: no DCS; "]);
+    }
+
+    #[test]
+    fn old_releases_do_not_tell_the_members_name() {
+        let answer = PG1.replace(", \"name\": \"pg1\"", "");
+        let answer = answer.as_str();
+        check(&[("rest/pg7/patroni.json", answer)], &["service/demo: no DCS; pg7"]);
+        check(&[("pg7.json", answer)], &["service/demo: no DCS; pg7"]);
+        check(&[("patroni-pg7.json", answer)], &["service/demo: no DCS; pg7"]);
+        check(&[("pg7.patroni.json", answer)], &["service/demo: no DCS; pg7"]);
+        check(&[("x/answer.json", answer), ("x/dump", DEMO)], &["service/demo: leader members/pg1; pg1"]);
+        let unnamed = "patroni.json: it does not tell which member answered; name the file or its directory after it";
+        assert_eq!(problems(&[("patroni.json", answer)]), [unnamed]);
+    }
+
+    #[test]
+    fn what_names_no_cluster_belongs_to_the_nearest() {
+        let other = DEMO.replace("demo", "other").replace("pg1", "pg2");
+        let silent = r#"{"pg3": {"/patroni": {"status": null, "error": "refused"}}}"#;
+        let files = [
+            ("a/dcs/dump.json", DEMO),
+            ("b/dcs/dump.json", other.as_str()),
+            ("b/rest/status.json", silent),
+            ("a/patronictl/version.txt", "patronictl version 4.0.5\n"),
+        ];
+        let snapshot =
+            check(&files, &["service/demo: leader members/pg1; ", "service/other: leader members/pg2; pg3 (refused)"]);
+        assert_eq!(snapshot.clusters[0].patronictl_version.as_deref(), Some("4.0.5"));
+        assert_eq!(snapshot.clusters[1].patronictl_version, None);
+        assert_eq!(
+            problems(&[files[0], files[1], ("status.json", silent)]),
+            ["status.json: it does not tell which cluster the silent member pg3 belongs to"]
+        );
+    }
+
+    #[test]
+    fn members_of_citus_go_to_their_group() {
+        let dump = r#"{"/service/demo/0/members/pg1": {}, "/service/demo/1/members/pg2": {}}"#;
+        let pg2 = PG1.replace("pg1", "pg2");
+        check(
+            &[("dump", dump), ("pg1.json", PG1), ("pg2.json", &pg2)],
+            &["service/demo/0: members/pg1; pg1", "service/demo/1: members/pg2; pg2"],
+        );
+    }
+
+    #[test]
+    fn an_empty_dump_is_that_of_the_only_cluster() {
+        let empty = ("etcd.json", r#"{"header":{"cluster_id":1,"revision":7}}"#);
+        check(&[empty, ("pg1.json", PG1)], &["service/demo: ; pg1"]);
+        assert_eq!(problems(&[empty]), ["etcd.json: it holds no keys; was the prefix right?"]);
+        assert_eq!(problems(&[empty, ("dump", DEMO)]), ["etcd.json: it holds no keys; was the prefix right?"]);
+    }
+
+    #[test]
+    fn names_alone_are_used_for_nothing() {
+        let names = ("b/names.txt", "/service/demo/leader\n\n/service/demo/sync\n\n");
+        assert_eq!(problems(&[names]), ["b/names.txt: it names keys without their values (--keys-only)"]);
+        let snapshot = check(&[names, ("a/dump", DEMO)], &["service/demo: leader members/pg1; "]);
+        assert_eq!(snapshot.skipped[0].reason, "it names keys without their values");
+    }
+
+    #[test]
+    fn views_replace_a_missing_dump() {
+        let cluster = ("rest/pg1/cluster.json", r#"{"members": [{"name": "pg1", "role": "leader"}], "scope": "demo"}"#);
+        let config = ("rest/pg1/config.json", r#"{"ttl": 30}"#);
+        let snapshot = check(&[cluster, config], &["service/demo: no DCS; "]);
+        let views = &snapshot.clusters[0].views;
+        assert_eq!(views.keys().copied().collect::<Vec<_>>(), [ViewKind::Cluster, ViewKind::Config]);
+        let ttl = views[&ViewKind::Config].tree.get("ttl").expect("it is there");
+        assert_eq!(snapshot.sources.get(ttl.span.source).slice(ttl.span.start, ttl.span.end), "30");
+        let snapshot = check(&[cluster, config, ("dump", DEMO)], &["service/demo: leader members/pg1; "]);
+        assert!(snapshot.clusters[0].views.is_empty());
+        assert_eq!(snapshot.skipped.len(), 2);
+    }
+
+    #[test]
+    fn contradictions_name_both_files() {
+        let error =
+            |one: &str, two: &str| assemble(&[("a/1", one), ("b/2", two)]).expect_err("they differ").to_string();
+        assert_eq!(
+            error(DEMO, &DEMO.replace("\"pg1\"", "\"pg2\"")),
+            "a/1 and b/2 contradict each other: /service/demo/leader differs"
+        );
+        assert_eq!(
+            error(PG1, &PG1.replace("4.1.5", "4.0.5")),
+            "a/1 and b/2 contradict each other: the answer of member pg1 of cluster demo differs"
+        );
+        check(&[("a/1", DEMO), ("b/2", DEMO), ("a/3", PG1), ("b/4", PG1)], &["service/demo: leader members/pg1; pg1"]);
+    }
+
+    #[test]
+    fn a_broken_configuration_keeps_its_error_and_place() {
+        let snapshot = assemble(&[("config/pg1/patroni.yml", "scope: demo\nname: [\n")]).expect("a rule reports it");
+        let configuration = &snapshot.configurations[0];
+        let error = configuration.error.as_ref().expect("it is broken");
+        assert_eq!((error.span.source, configuration.node.as_deref()), (configuration.source, Some("pg1")));
+        assert!(configuration.document.is_none());
+    }
+
+    #[test]
+    fn a_file_that_the_user_named_must_be_understood() {
+        let file = RawFile { name: "README".to_owned(), bytes: b"Read me".to_vec(), named: true, unread: None };
+        let error = Snapshot::assemble(vec![file]).expect_err("it is nothing of ours").to_string();
+        assert_eq!(error, "cannot understand README: it is text, which is none of the known forms");
+        let error = assemble(&[("README", "Read me")]).expect_err("there is nothing else").to_string();
+        assert_eq!(error, "none of the inputs tells anything about a Patroni cluster");
+    }
+
+    #[test]
+    fn values_that_are_not_text_are_a_problem_only_in_patronis_keys() {
+        let dump = |path: &str| {
+            use base64::Engine as _;
+            let key = base64::engine::general_purpose::STANDARD.encode(path);
+            let leader = base64::engine::general_purpose::STANDARD.encode("/service/demo/leader");
+            format!(
+                r#"{{"header":{{"cluster_id":1}},"kvs":[{{"key":"{key}","value":"/w=="}},{{"key":"{leader}","value":"cGcx"}}]}}"#
+            )
+        };
+        assert!(problems(&[("dump", &dump("/registry/pods/a"))]).is_empty());
+        assert_eq!(
+            problems(&[("dump", &dump("/service/demo/sync"))]),
+            ["dump: the value of /service/demo/sync is not UTF-8 at byte 0"]
+        );
+    }
+
+    #[test]
+    fn secrets_stay_inside() {
+        let config =
+            r#"{"/service/demo/config": {"postgresql": {"authentication": {"superuser": {"password": "hunter2"}}}}}"#;
+        let yaml = "scope: demo\npostgresql:\n  authentication:\n    superuser:\n      password: hunter2\n";
+        let broken = "scope: demo\nname: [\nrestapi:\n  password: hunter2\n";
+        let snapshot = assemble(&[("dump", config), ("pg1.yml", yaml), ("pg2.yml", broken)]).expect("it is sound");
+        assert_eq!(snapshot.configurations.len(), 2);
+        assert!(!format!("{snapshot:?}").contains("hunter2"));
+        assert!(snapshot.sources.iter().all(|(_, source)| !source.text.contains("hunter2")));
+    }
+}
