@@ -79,7 +79,8 @@ impl World {
     }
 }
 
-fn verdict(version: PatroniVersion, scenario: &Value) -> Value {
+/// The verdict on one scenario.
+pub fn verdict(version: PatroniVersion, scenario: &Value) -> Value {
     let mut out = Map::new();
     out.insert("id".to_owned(), scenario["id"].clone());
     out.insert("version".to_owned(), json!(version.to_string()));

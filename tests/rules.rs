@@ -31,7 +31,9 @@ fn every_page_fires_on_its_bad_examples_and_is_silent_on_the_good_ones() {
             if codes != expected {
                 wrong.push(format!("{place}: {}", shown(&snapshot, &found)));
             }
-            if example.is_bad && found.iter().any(|finding| finding.message.is_empty() || finding.message == rule.title()) {
+            if example.is_bad
+                && found.iter().any(|finding| finding.message.is_empty() || finding.message == rule.title())
+            {
                 wrong.push(format!("{place}: the message cannot be written"));
             }
             if example.is_bad {

@@ -41,7 +41,7 @@ enum Action {
 /// A planned change of leader, as by patronictl switchover
 #[derive(Debug, Args)]
 struct SwitchoverArguments {
-    /// The leader to be named in the request; default: the present one
+    /// The leader to be named in the request; default: the present one, but none with --via api
     #[arg(long, value_name = "NODE", help_heading = "Request")]
     leader: Option<String>,
 

@@ -11,7 +11,9 @@
 //! heading may name a Patroni release to assume: `## Bad (Patroni 3.1.2)`.
 
 use crate::input::source_map::SourceMap;
-use crate::model::snapshot::{ClusterSnapshot, Dcs, DcsKey, DcsKind, LocalConfiguration, RawValue, RestAnswer, Snapshot};
+use crate::model::snapshot::{
+    ClusterSnapshot, Dcs, DcsKey, DcsKind, LocalConfiguration, RawValue, RestAnswer, Snapshot,
+};
 use crate::parse::tree::Node;
 use crate::parse::{json, secrets, yaml};
 

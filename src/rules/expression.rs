@@ -28,7 +28,12 @@ pub fn environment() -> Environment<'static> {
     });
     environment.add_test("boolean_like", |value: &Value| match value.as_str() {
         Some(text) => python::parse_bool(&tree::Value::String(text.to_owned())).is_some(),
-        None => value == &Value::from(true) || value == &Value::from(false) || value == &Value::from(0) || value == &Value::from(1),
+        None => {
+            value == &Value::from(true)
+                || value == &Value::from(false)
+                || value == &Value::from(0)
+                || value == &Value::from(1)
+        }
     });
     environment.add_filter("bytes", |bytes: i64| human_bytes(bytes));
     environment.add_filter("names", |items: &Value| -> Result<String, Error> {

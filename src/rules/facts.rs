@@ -62,7 +62,8 @@ impl<'a> Subjects<'a> {
                 Each::Configurations => &self.configurations,
                 Each::Dynamics => &self.dynamics,
             };
-            let is_part = move |subject: &&Subject<'_>| *each == Each::Dynamics && both && subject.configuration.is_some();
+            let is_part =
+                move |subject: &&Subject<'_>| *each == Each::Dynamics && both && subject.configuration.is_some();
             subjects.iter().filter(move |subject| !is_part(subject))
         })
     }
@@ -215,8 +216,16 @@ impl<'a> Scene<'a> {
         Subjects {
             scene: self,
             cluster: vec![self.subject(None, None, self.dynamic())],
-            members: self.member_names().into_iter().map(|name| self.subject(Some(name), None, self.dynamic())).collect(),
-            configurations: self.configurations.iter().map(|file| self.subject(None, Some(file), dynamic(file))).collect(),
+            members: self
+                .member_names()
+                .into_iter()
+                .map(|name| self.subject(Some(name), None, self.dynamic()))
+                .collect(),
+            configurations: self
+                .configurations
+                .iter()
+                .map(|file| self.subject(None, Some(file), dynamic(file)))
+                .collect(),
             dynamics,
         }
     }
@@ -402,14 +411,16 @@ impl<'a> Subject<'a> {
             Need::Patroni => {
                 let unknown = "the Patroni version is not known".to_owned();
                 match self.member {
-                    Some(name) => missing(scene.member_version(name).is_some(), format!("no Patroni version of {name}")),
+                    Some(name) => {
+                        missing(scene.member_version(name).is_some(), format!("no Patroni version of {name}"))
+                    }
                     None => missing(scene.patroni.is_some(), unknown),
                 }
             }
-            Need::Postgres => lacking(&|name| {
-                scene.rest_json(name).is_none_or(|rest| rest.get("server_version").is_none())
-            })
-            .map(|names| format!("no PostgreSQL version of {names}")),
+            Need::Postgres => {
+                lacking(&|name| scene.rest_json(name).is_none_or(|rest| rest.get("server_version").is_none()))
+                    .map(|names| format!("no PostgreSQL version of {names}"))
+            }
             Need::Configurations => {
                 missing(!scene.configurations.is_empty(), format!("no configuration file of {scope}"))
             }

@@ -54,7 +54,9 @@ fn page(entry: &Mapping) -> Result<Page, PageError> {
         releases.join("; ")
     );
     let mut fields = entry.clone();
-    fields.entries.retain(|entry| !matches!(entry.key.as_str(), Some("effect" | "fixed" | "pull" | "example" | "title")));
+    fields
+        .entries
+        .retain(|entry| !matches!(entry.key.as_str(), Some("effect" | "fixed" | "pull" | "example" | "title")));
     let mut add = |name: &str, text: String| fields.entries.push(field(name, text));
     add("message", format!("{{{{ affected | names }}}}: known bug of Patroni {{{{ affected[0].version }}}}: {effect}"));
     add("help", format!("upgrade Patroni to a release with the fix ({fixed})"));
@@ -63,6 +65,7 @@ fn page(entry: &Mapping) -> Result<Page, PageError> {
 }
 
 fn field(name: &str, text: String) -> Entry {
-    let node = |text: String| Node { value: Value::String(text), span: Span::new(SourceId(0), 0, 0), style: Style::Quoted };
+    let node =
+        |text: String| Node { value: Value::String(text), span: Span::new(SourceId(0), 0, 0), style: Style::Quoted };
     Entry { key: node(name.to_owned()), value: node(text), merged: false }
 }

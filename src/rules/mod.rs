@@ -221,7 +221,9 @@ pub(crate) fn finding(
     Finding {
         code: page.code.clone(),
         slug: page.slug.clone(),
-        severity: severity.or(page.severity.iter().enumerate().last()).map_or(Severity::Warning, |(_, (level, _))| *level),
+        severity: severity
+            .or(page.severity.iter().enumerate().last())
+            .map_or(Severity::Warning, |(_, (level, _))| *level),
         confidence: page.confidence,
         message: render("message").unwrap_or_else(|| page.title.clone()),
         labels,

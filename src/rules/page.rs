@@ -117,8 +117,23 @@ pub struct PageError {
 
 /// The keys of front matter.
 const KEYS: [&str; 17] = [
-    "code", "slug", "severity", "confidence", "needs", "each", "affects", "applies", "when", "function", "at",
-    "message", "help", "notes", "follows", "sources", "title",
+    "code",
+    "slug",
+    "severity",
+    "confidence",
+    "needs",
+    "each",
+    "affects",
+    "applies",
+    "when",
+    "function",
+    "at",
+    "message",
+    "help",
+    "notes",
+    "follows",
+    "sources",
+    "title",
 ];
 
 impl Page {
@@ -201,7 +216,9 @@ impl Fields<'_> {
         if !is_code(&page.code) {
             return Err(self.error_at("code", "a code is capital letters and three digits, like PTL201"));
         }
-        if page.slug.is_empty() || !page.slug.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+        if page.slug.is_empty()
+            || !page.slug.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        {
             return Err(self.error_at("slug", "a slug is lower-case letters, digits and hyphens"));
         }
         if page.when.is_none() && page.function.is_none() && page.affects.is_none() {
@@ -226,7 +243,9 @@ impl Fields<'_> {
     }
 
     fn severity(&self) -> Result<Vec<(Severity, Option<String>)>, PageError> {
-        let Some(node) = self.fields.get("severity") else { return Err(self.error_at("severity", "severity is missing")) };
+        let Some(node) = self.fields.get("severity") else {
+            return Err(self.error_at("severity", "severity is missing"));
+        };
         let level = |name: &str| match name {
             "error" => Ok(Severity::Error),
             "warning" => Ok(Severity::Warning),
@@ -371,9 +390,21 @@ mod tests {
         check("---\ncode: X001\nslug: x\nseverty: info\n---\n", 4, "unknown key severty");
         check("---\ncode: X001\nslug: x\n---\n", 1, "severity is missing");
         check("---\ncode: X001\nslug: x\nseverity: bad\nmessage: m\n---\n", 4, "a severity is error, warning or info");
-        check("---\ncode: X1\nslug: x\nseverity: info\nmessage: m\nwhen: a\n---\n", 2, "a code is capital letters and three digits, like PTL201");
-        check("---\ncode: X001\nslug: x\nseverity: info\nmessage: m\n---\n", 2, "one of when, function and affects is needed");
+        check(
+            "---\ncode: X1\nslug: x\nseverity: info\nmessage: m\nwhen: a\n---\n",
+            2,
+            "a code is capital letters and three digits, like PTL201",
+        );
+        check(
+            "---\ncode: X001\nslug: x\nseverity: info\nmessage: m\n---\n",
+            2,
+            "one of when, function and affects is needed",
+        );
         check("---\ncode: X001\nslug: x\nseverity: info\nmessage: [m]\nwhen: a\n---\n", 5, "message is not a text");
-        check("---\ncode: X001\nslug: x\nseverity: info\nmessage: m\nwhen: a\nneeds: [tea]\n---\n", 7, "unknown evidence tea");
+        check(
+            "---\ncode: X001\nslug: x\nseverity: info\nmessage: m\nwhen: a\nneeds: [tea]\n---\n",
+            7,
+            "unknown evidence tea",
+        );
     }
 }

@@ -53,8 +53,12 @@ pub fn apply(registry: &Registry, snapshot: &Snapshot, judgements: &mut Vec<Judg
             let Some(span) = finding.labels.first().map(|label| label.span) else { return true };
             let line = snapshot.sources.get(span.source).position(span.start).line;
             let allowance = allowances.iter_mut().find(|allowance| {
-                let same_rule = [&finding.code, &finding.slug].iter().any(|name| name.eq_ignore_ascii_case(&allowance.rule));
-                same_rule && allowance.span.source == span.source && allowance.line == line && !allowance.reason.is_empty()
+                let same_rule =
+                    [&finding.code, &finding.slug].iter().any(|name| name.eq_ignore_ascii_case(&allowance.rule));
+                same_rule
+                    && allowance.span.source == span.source
+                    && allowance.line == line
+                    && !allowance.reason.is_empty()
             });
             let Some(allowance) = allowance else { return true };
             allowance.is_used = true;

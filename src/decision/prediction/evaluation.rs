@@ -80,10 +80,8 @@ fn evaluate_change(facts: &Facts, kind: Kind, request: &Request, via: Via) -> Ev
         _ => (kind, request.clone(), None),
     };
     let request = match (via, kind, &request.leader) {
-        // Asking for a switchover without naming the leader means the present one, as patronictl takes it.
-        (Via::Api | Via::Dcs, Kind::Switchover, None) => {
-            Request { leader: facts.leader().map(str::to_owned), ..request }
-        }
+        // Whoever writes the key for a switchover names the leader, as patronictl does.
+        (Via::Dcs, Kind::Switchover, None) => Request { leader: facts.leader().map(str::to_owned), ..request },
         _ => request,
     };
     let api_node = api_node
@@ -91,7 +89,7 @@ fn evaluate_change(facts: &Facts, kind: Kind, request: &Request, via: Via) -> Ev
         .or_else(|| request.candidate().map(str::to_owned).filter(|name| facts.nodes.contains_key(name)));
     let (api_report, answer, falls_back) = api_gate(facts, api_node.as_deref(), kind, &request, via);
     gates.push(api_report);
-    let key = failover_key(&request, kind, falls_back || via == Via::Dcs, facts.leader());
+    let key = failover_key(&request);
     let due = key.scheduled_at.as_ref().and_then(|scheduled| scheduled.at).unwrap_or(facts.now);
     let now = if facts.now < due { due } else { facts.now };
     let leader_report = leader_gate(facts, &key, now);
@@ -242,17 +240,14 @@ fn api_gate(
 /// The value of `/failover` that the request leads to.
 ///
 /// Source: patroni/dcs/__init__.py, `AbstractDCS.manual_failover`, 4.1.5.
-fn failover_key(request: &Request, kind: Kind, written_directly: bool, leader: Option<&str>) -> FailoverKey {
-    let leader = match (kind, written_directly) {
-        (Kind::Switchover, true) => request.leader().or(leader),
-        _ => request.leader(),
-    };
+fn failover_key(request: &Request) -> FailoverKey {
     let scheduled_at = request.scheduled_at().filter(|text| *text != "now").map(|text| match parse_time(text) {
         ParsedTime::Zoned { seconds, iso } => ScheduledAt { text: iso, at: Some(seconds) },
         ParsedTime::Naive(iso) => ScheduledAt { text: iso, at: None },
         ParsedTime::Invalid => ScheduledAt { text: text.to_owned(), at: None },
     });
-    FailoverKey { leader: leader.map(str::to_owned), candidate: request.candidate().map(str::to_owned), scheduled_at }
+    let name = |name: Option<&str>| name.map(str::to_owned);
+    FailoverKey { leader: name(request.leader()), candidate: name(request.candidate()), scheduled_at }
 }
 
 fn leader_gate(facts: &Facts, key: &FailoverKey, now: f64) -> GateReport {

@@ -70,8 +70,14 @@ fn unknowable(snapshot: &ClusterSnapshot, facts: &Facts) -> Vec<Dependency> {
     let dependency = |fact: String, how_to_tell: String| Dependency { fact, how_to_tell, outcomes: Vec::new() };
     let prefix = format!("/{}/{scope}/", facts.namespace);
     let Some(dcs) = &snapshot.dcs else {
+        let why = match &snapshot.dcs_unreachable {
+            Some(reason) => {
+                format!("; it did not answer ({reason}), and while it does not, nobody can change the leader")
+            }
+            None => String::new(),
+        };
         return vec![dependency(
-            format!("the contents of the DCS (leader, members, /config, /sync below {prefix})"),
+            format!("the contents of the DCS (leader, members, /config, /sync below {prefix}){why}"),
             format!("etcdctl get --prefix {prefix} -w json, or the like for your DCS"),
         )];
     };

@@ -33,7 +33,8 @@ pub fn find(facts: &Facts, question: &Question, evaluation: &Evaluation) -> Vec<
         return Vec::new();
     }
     let mut ways = Vec::new();
-    resume_or_name_candidate(facts, *kind, request, &mut ways);
+    resume(facts, *kind, request, &mut ways);
+    name_leader(facts, question, &mut ways);
     without_candidate(facts, *kind, request, &mut ways);
     more_sync_standbys(facts, *kind, request, evaluation, &mut ways);
     upgrade(facts, question, evaluation, &mut ways);
@@ -89,6 +90,15 @@ fn without_candidate(facts: &Facts, kind: Kind, request: &Request, ways: &mut Ve
     add_if_accepted(facts, &question, "a switchover without a candidate".to_owned(), Some(command), "", ways);
 }
 
+/// The REST API wants the leader of a switchover named.
+fn name_leader(facts: &Facts, question: &Question, ways: &mut Vec<Way>) {
+    let Question::Change { kind: Kind::Switchover, request, via: Via::Api } = question else { return };
+    let (Some(leader), None) = (facts.leader(), request.leader()) else { return };
+    let request = Request { leader: Some(leader.to_owned()), ..request.clone() };
+    let question = Question::Change { kind: Kind::Switchover, request, via: Via::Api };
+    add_if_accepted(facts, &question, format!("name the leader: \"leader\": \"{leader}\""), None, "", ways);
+}
+
 fn other_candidates(facts: &Facts, kind: Kind, request: &Request, ways: &mut Vec<Way>) {
     let leader = facts.leader();
     for candidate in facts.nodes.keys().map(String::as_str) {
@@ -111,7 +121,7 @@ fn failover_instead(facts: &Facts, kind: Kind, request: &Request, ways: &mut Vec
 }
 
 /// In pause a switchover needs a candidate; resumed, it does not.
-fn resume_or_name_candidate(facts: &Facts, kind: Kind, request: &Request, ways: &mut Vec<Way>) {
+fn resume(facts: &Facts, kind: Kind, request: &Request, ways: &mut Vec<Way>) {
     if !facts.config(leader_version(facts)).paused {
         return;
     }

@@ -34,7 +34,13 @@ pub fn write(table: &QuorumTable, servers: &[DcsServer], palette: Palette, out: 
     let mut rows = vec![["member".to_owned(), "role".to_owned(), commit, election, "lag".to_owned()]];
     rows.extend(table.members.iter().map(|row| {
         let lag = row.lag_bytes.map_or_else(|| "–".to_owned(), |lag| lag.to_string());
-        [printable(&row.name).into_owned(), row.role.to_owned(), row.commit.because.clone(), row.election.because.clone(), lag]
+        [
+            printable(&row.name).into_owned(),
+            row.role.to_owned(),
+            row.commit.because.clone(),
+            row.election.because.clone(),
+            lag,
+        ]
     }));
     print_table(&rows, palette, out)?;
     losses(table, palette, out)?;
@@ -87,7 +93,11 @@ fn losses(table: &QuorumTable, palette: Palette, out: &mut impl Write) -> io::Re
             Some(winners) if winners.is_empty() => "NO".to_owned(),
             Some(winners) => format!("yes: {}", winners.join(" or ")),
         };
-        [printable(&loss.lost.join(" and ")).into_owned(), printable(&failover).into_owned(), writes(loss.writes, table.loop_wait_seconds)]
+        [
+            printable(&loss.lost.join(" and ")).into_owned(),
+            printable(&failover).into_owned(),
+            writes(loss.writes, table.loop_wait_seconds),
+        ]
     }));
     print_table(&rows, palette, out)?;
     let hidden = table.losses.len().saturating_sub(shown.len() + 1);

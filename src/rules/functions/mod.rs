@@ -2,8 +2,8 @@
 
 mod failover;
 mod placement;
-mod schema;
 mod scalars;
+mod schema;
 mod structure;
 
 use minijinja::Value;

@@ -35,10 +35,8 @@ pub fn octal_integers(subject: &Subject<'_>) -> Found {
 pub fn secrets_of_other_types(subject: &Subject<'_>) -> Found {
     Ok(scalars(subject, |path, node, _| {
         let Value::Secret(secret) = &node.value else { return None };
-        let is_other = matches!(
-            secret.expose(),
-            Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Timestamp(_)
-        );
+        let is_other =
+            matches!(secret.expose(), Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Timestamp(_));
         let hit = || Hit::at(node.span, "").with("path", path.join("."));
         is_other.then(|| hit().with("type", python::type_name(secret.expose())))
     }))
@@ -47,8 +45,7 @@ pub fn secrets_of_other_types(subject: &Subject<'_>) -> Found {
 /// Names that are numbers, booleans or dates.
 pub fn float_identifiers(subject: &Subject<'_>) -> Found {
     Ok(scalars(subject, |path, node, raw| {
-        let is_other =
-            matches!(node.value, Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Timestamp(_));
+        let is_other = matches!(node.value, Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Timestamp(_));
         let path_parts: Vec<&str> = path.iter().map(String::as_str).collect();
         let is_name = matches!(
             path_parts.as_slice(),

@@ -131,8 +131,12 @@ pub fn home(kind: &str, section: &str, key: &str) -> Option<Home> {
         ("dynamic", "dynamic") if matches!(key, "initdb" | "users" | "method") => Some(Home::Below("bootstrap")),
         ("dynamic", "dynamic") if knows("local") => Some(Home::Below("the root of patroni.yml")),
         ("dynamic", "dynamic") if TAGS.contains(&key) => Some(Home::Below("tags of patroni.yml")),
-        ("dynamic", "dynamic.postgresql") if knows("dynamic") => Some(Home::Below("the root of the dynamic configuration")),
-        ("dynamic", "dynamic.postgresql") if knows("local.postgresql") => Some(Home::Below("postgresql of patroni.yml")),
+        ("dynamic", "dynamic.postgresql") if knows("dynamic") => {
+            Some(Home::Below("the root of the dynamic configuration"))
+        }
+        ("dynamic", "dynamic.postgresql") if knows("local.postgresql") => {
+            Some(Home::Below("postgresql of patroni.yml"))
+        }
         _ => None,
     }
 }
@@ -140,7 +144,10 @@ pub fn home(kind: &str, section: &str, key: &str) -> Option<Home> {
 /// Whether people rely on the key for their data or for failover.
 pub fn protects(key: &str) -> bool {
     key.starts_with("synchronous_")
-        || matches!(key, "failsafe_mode" | "slots" | "permanent_slots" | "watchdog" | "tags" | "maximum_lag_on_failover")
+        || matches!(
+            key,
+            "failsafe_mode" | "slots" | "permanent_slots" | "watchdog" | "tags" | "maximum_lag_on_failover"
+        )
         || TAGS.contains(&key)
 }
 
