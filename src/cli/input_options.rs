@@ -59,7 +59,8 @@ impl InputOptions {
         let mut snapshot = Snapshot::assemble(offline::read(&self.paths)?).map_err(|error| match error {
             SnapshotError::Nothing { help } => {
                 let paths = self.paths.join(", ");
-                Failure::new(format!("{paths}: no Patroni configuration, DCS dump or REST answer found")).with_help(help)
+                Failure::new(format!("{paths}: no Patroni configuration, DCS dump or REST answer found"))
+                    .with_help(help)
             }
             error => error.into(),
         })?;
