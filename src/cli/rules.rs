@@ -2,21 +2,24 @@
 
 use clap::Args;
 use patrolint::report::catalogue::{self, CatalogueEntry};
-use patrolint::rules::registry::Registry;
 
 use crate::cli::output_options::{Format, OutputOptions};
+use crate::cli::rule_options::RuleOptions;
 use crate::cli::{Exit, Failure};
 
 /// List all rules: code, name, severity, what each finds
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
+    rules: RuleOptions,
+
+    #[command(flatten)]
     output: OutputOptions,
 }
 
 /// Prints the list.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let registry = Registry::builtin();
+    let registry = arguments.rules.registry()?;
     let entries: Vec<_> = registry
         .rules()
         .iter()
