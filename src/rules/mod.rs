@@ -121,11 +121,12 @@ fn judge_one(registry: &Registry, rule: &Rule, subject: &Subject<'_>) -> Result<
     let page = rule.page();
     let lacking = subject.missing(&page.needs);
     let mut values = subject.values.clone();
-    let applies = page.applies.is_none() || match holds(registry, rule, "applies", &values) {
-        Ok(applies) => applies,
-        Err(unreadable) if lacking.is_empty() => return Err(unreadable),
-        Err(_) => true,
-    };
+    let applies = page.applies.is_none()
+        || match holds(registry, rule, "applies", &values) {
+            Ok(applies) => applies,
+            Err(unreadable) if lacking.is_empty() => return Err(unreadable),
+            Err(_) => true,
+        };
     if !applies {
         return Ok(None);
     }

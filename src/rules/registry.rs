@@ -65,7 +65,11 @@ impl Registry {
         }
         self.rules.sort_by(|one, two| one.page.code.cmp(&two.page.code));
         let slugs = self.rules.iter().map(|rule| rule.page.slug.as_str());
-        if let Some(twice) = slugs.clone().enumerate().find_map(|(index, slug)| slugs.clone().skip(index + 1).find(|other| *other == slug)) {
+        if let Some(twice) = slugs
+            .clone()
+            .enumerate()
+            .find_map(|(index, slug)| slugs.clone().skip(index + 1).find(|other| *other == slug))
+        {
             let message = format!("two rules have the slug {twice}");
             errors.push(PageError { page: "rules".to_owned(), line: 1, message });
         }
@@ -77,7 +81,8 @@ impl Registry {
         let conditions = [("when", &page.when), ("applies", &page.applies)];
         let conditions = conditions.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text.as_ref()?)));
         let severities = page.severity.iter().enumerate();
-        let severities = severities.filter_map(|(index, (_, text))| Some((format!("severity {index}"), text.as_ref()?)));
+        let severities =
+            severities.filter_map(|(index, (_, text))| Some((format!("severity {index}"), text.as_ref()?)));
         let places = page.at.iter().enumerate();
         let places = places.filter_map(|(index, at)| Some((format!("place {index}"), at.when.as_ref()?)));
         for (name, text) in conditions.chain(severities).chain(places) {
@@ -93,9 +98,7 @@ impl Registry {
         }
         match &page.function {
             None => Ok(None),
-            Some(name) => {
-                functions::find(name).map(Some).ok_or_else(|| format!("there is no function {name}"))
-            }
+            Some(name) => functions::find(name).map(Some).ok_or_else(|| format!("there is no function {name}")),
         }
     }
 

@@ -77,6 +77,21 @@ pub fn multiple_primaries(subject: &Subject<'_>) -> Found {
     Ok(if primaries.len() < 2 { Vec::new() } else { vec![hit.with("primaries", primaries)] })
 }
 
+/// The members that report failsafe mode.
+pub fn failsafe_members(subject: &Subject<'_>) -> Found {
+    let scene = subject.scene;
+    let mut hit = Hit::default();
+    let mut names = Vec::new();
+    for name in scene.cluster.into_iter().flat_map(|cluster| cluster.rest.keys()) {
+        let report = scene.rest_json(name).and_then(|json| json.get("failsafe_mode_is_active"));
+        if let Some(node) = report.filter(|node| python::truthy(&node.value)) {
+            hit.labels.push(Label { span: node.span, text: String::new() });
+            names.push(name.clone());
+        }
+    }
+    Ok(if names.is_empty() { Vec::new() } else { vec![hit.with("names", names)] })
+}
+
 /// The request in `/failover`, as Patroni reads it.
 pub fn pending_switchover(subject: &Subject<'_>) -> Found {
     let scene = subject.scene;

@@ -31,6 +31,7 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("config_key_shape", failover::config_key_shape),
     ("date_scalars", scalars::date_scalars),
     ("duplicate_keys", structure::duplicate_keys),
+    ("failsafe_members", failover::failsafe_members),
     ("failover_chance", failover::failover_chance),
     ("float_identifiers", scalars::float_identifiers),
     ("forbidden_addresses", placement::forbidden_addresses),
