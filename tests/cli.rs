@@ -100,6 +100,7 @@ name: pg1
 restapi:
   listen: 0.0.0.0:8008
   connect_address: 192.0.2.1:8008
+  authentication: {username: patroni, password: correct horse}
 etcd3:
   hosts: [192.0.2.11:2379, 192.0.2.12:2379, 192.0.2.13:2379]
 postgresql:
@@ -397,7 +398,7 @@ fn secrets_are_never_shown() {
       username: replicator
       password: '{PLANTED}2'
       pasword: {PLANTED}3
-  parameters: {{primary_conninfo: 'host=pg1 password={PLANTED}4 user=replicator', ttl: {PLANTED}5password}}
+  parameters: {{primary_conninfo: 'host=pg1 password={PLANTED}4 user=replicator'}}
   ttl: 30
 bootstrap:
   users:
