@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use minijinja::Value;
 
 use crate::input::source_map::SourceId;
-use crate::model::cluster::{Cluster, MemberStatus, Raised};
+use crate::model::cluster::{Cluster, Member, MemberStatus, Raised};
 use crate::model::config::global::GlobalConfig;
-use crate::model::snapshot::{ClusterSnapshot, LocalConfiguration, RestAnswer, Snapshot};
+use crate::model::snapshot::{ClusterSnapshot, DcsKind, LocalConfiguration, RestAnswer, Snapshot};
 use crate::model::version::PatroniVersion;
 use crate::parse::python;
 use crate::parse::tree::{self, Mapping, Node};
+use crate::rules::expression;
 use crate::rules::page::{Each, Need};
 
 /// One cluster with its nodes' configurations; a configuration of an unknown cluster is a scene of its own.
@@ -282,6 +283,15 @@ impl<'a> Scene<'a> {
         if cluster.dcs.is_none() {
             return base;
         }
+        let kind = match cluster.dcs.as_ref().map(|dcs| dcs.kind) {
+            Some(DcsKind::Etcd3) => "etcd3",
+            Some(DcsKind::Etcd2) => "etcd",
+            Some(DcsKind::ZooKeeper) => "zookeeper",
+            Some(DcsKind::Consul) => "consul",
+            Some(DcsKind::Kubernetes) => "kubernetes",
+            Some(DcsKind::Unknown) | None => "unknown",
+        };
+        put("dcs_kind", kind.into());
         put("leader", self.leader().map_or(Value::from(()), Value::from));
         put("members", self.members.values().cloned().collect());
         for key in ["status", "history", "failover", "failsafe"] {
@@ -294,18 +304,68 @@ impl<'a> Scene<'a> {
         }
         if let Some(model) = self.model() {
             let sync = &model.sync;
+            let has_key = |name: &&str| self.members.keys().any(|member| member.to_lowercase() == name.to_lowercase());
+            let (known, unknown): (Vec<&str>, Vec<&str>) = sync.voters().partition(has_key);
             put(
                 "sync",
                 Value::from_pairs([
+                    ("known", known.into_iter().map(Value::from).collect()),
+                    ("unknown", unknown.into_iter().map(Value::from).collect()),
                     ("active", Value::from(!sync.is_empty())),
                     ("leader", sync.leader().map_or(Value::from(()), Value::from)),
                     ("standbys", sync.voters().map(Value::from).collect()),
                     ("quorum", Value::from(sync.quorum)),
                 ]),
             );
-            put("cluster_timeline", model.timeline.into());
+            put(
+                "eligible_standbys",
+                self.eligible_standbys(model).map(|member| self.member_value(&member.name)).collect(),
+            );
+            let leader = self.leader().and_then(|leader| model.member(leader));
+            if let Some(timeline) = leader.and_then(|leader| leader.timeline) {
+                put("leader_timeline", timeline.into());
+            }
         }
         base
+    }
+
+    /// The members whose tags let them be synchronous standbys of the leader.
+    ///
+    /// Source: patroni/postgresql/sync.py, `_ReplicaList`, 4.1.5, without `pg_stat_replication`.
+    fn eligible_standbys<'b>(&'b self, model: &'b Cluster) -> impl Iterator<Item = &'b Member> {
+        model.members.iter().filter(move |member| {
+            let nostream = member.tags.as_ref().is_ok_and(|tags| tags.nostream);
+            self.may_be_sync(member) && !nostream && !self.cascades(model, member)
+        })
+    }
+
+    /// Whether a member is not the leader and not `nosync`.
+    fn may_be_sync(&self, member: &Member) -> bool {
+        let version = self.member_version(&member.name).unwrap_or_else(|| self.version());
+        let nosync = member.tags.as_ref().is_ok_and(|tags| tags.nosync(version));
+        member.tags.is_ok() && self.leader() != Some(member.name.as_str()) && !nosync
+    }
+
+    /// Whether a member is to stream from another replica.
+    ///
+    /// Source: patroni/postgresql/sync.py, `_ReplicaList._should_cascade`, since 3.3.7 and 4.0.6.
+    fn cascades(&self, model: &Cluster, member: &Member) -> bool {
+        let version = self.version();
+        let looks_at_upstream = expression::release_matches(version, ">= 4.0.6") == Ok(true)
+            || expression::release_matches(version, ">= 3.3.7, < 4.0.0") == Ok(true);
+        let upstream = |member: &Member| {
+            let name = member.tags.as_ref().ok()?.replicatefrom.clone().filter(|name| !name.is_empty())?;
+            Some(model.member(&name).filter(|upstream| self.may_be_sync(upstream)))
+        };
+        let mut current = member;
+        for _ in 0..model.members.len() {
+            match upstream(current) {
+                None => return looks_at_upstream && current.name != member.name,
+                Some(None) => return false,
+                Some(Some(next)) => current = next,
+            }
+        }
+        false
     }
 
     fn configuration_value(&self, configuration: &LocalConfiguration) -> Value {
@@ -338,6 +398,8 @@ impl<'a> Scene<'a> {
             put("role", Some(member.role.clone().unwrap_or_default().into()));
             put("state", Some(member.state.clone().unwrap_or_default().into()));
             put("replication_state", Some(member.replication_state.clone().unwrap_or_default().into()));
+            put("is_running", Some((member.state.as_deref() == Some("running")).into()));
+            put("in_sync", Some(model.sync.matches(&member.name).into()));
             put("timeline", member.timeline.map(Value::from));
             put("lsn", member.lsn.map(Value::from));
             put("lag_bytes", optime.zip(member.lsn).map(|(optime, lsn)| (optime - lsn).max(0).into()));
@@ -376,7 +438,10 @@ impl<'a> Subject<'a> {
 
     /// Which of the evidence is missing, in words.
     pub fn missing(&self, needs: &[Need]) -> Vec<String> {
-        needs.iter().filter_map(|need| self.lacks(*need)).collect()
+        match needs.contains(&Need::Dcs).then(|| self.lacks(Need::Dcs)).flatten() {
+            Some(missing) => vec![missing],
+            None => needs.iter().filter_map(|need| self.lacks(*need)).collect(),
+        }
     }
 
     fn lacks(&self, need: Need) -> Option<String> {
@@ -475,12 +540,9 @@ fn answer_value(name: &str, answer: &RestAnswer) -> Value {
         RestAnswer::Answered { json, .. } => json.as_ref(),
         RestAnswer::Unreachable { .. } => None,
     };
-    let flag = |field: &str| json.and_then(|json| json.get(field)).is_some_and(|node| python::truthy(&node.value));
     Value::from_pairs([
         ("name", Value::from(name)),
         ("answers", matches!(answer, RestAnswer::Answered { .. }).into()),
-        ("is_unlocked", flag("cluster_unlocked").into()),
-        ("is_failsafe", flag("failsafe_mode_is_active").into()),
         ("server_version", json.and_then(|json| json.get("server_version")).map_or(Value::from(0), value)),
     ])
 }

@@ -50,7 +50,7 @@ fn page(entry: &Mapping) -> Result<Page, PageError> {
     let _ = write!(
         prose,
         "# {title}\n\nA bug of Patroni: {effect}\n\nAffected releases: {}. Fixed in {fixed}.\n\n## How to fix it\n\nUpgrade \
-         Patroni on the members named to a release with the fix.\n\n## Sources\n\n- patroni/patroni, pull request {pull}\n",
+         Patroni on the members named to a release with the fix.\n",
         releases.join("; ")
     );
     let mut fields = entry.clone();

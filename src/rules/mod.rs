@@ -120,12 +120,18 @@ fn speaks_about(rule: &Rule, scene: &Scene<'_>, missing: &mut BTreeSet<String>) 
 fn judge_one(registry: &Registry, rule: &Rule, subject: &Subject<'_>) -> Result<Option<Vec<Finding>>, Vec<String>> {
     let page = rule.page();
     let lacking = subject.missing(&page.needs);
+    let mut values = subject.values.clone();
+    let applies = page.applies.is_none()
+        || match holds(registry, rule, "applies", &values) {
+            Ok(applies) => applies,
+            Err(unreadable) if lacking.is_empty() => return Err(unreadable),
+            Err(_) => true,
+        };
+    if !applies {
+        return Ok(None);
+    }
     if !lacking.is_empty() {
         return Err(lacking);
-    }
-    let mut values = subject.values.clone();
-    if page.applies.is_some() && !holds(registry, rule, "applies", &values)? {
-        return Ok(None);
     }
     if let Some(affects) = &page.affects {
         let affected = affected(subject, affects)?;
@@ -172,6 +178,13 @@ fn holds(registry: &Registry, rule: &Rule, name: &str, values: &BTreeMap<String,
 /// The members whose release is among the affected ones.
 fn affected(subject: &Subject<'_>, affects: &Affects) -> Result<Vec<String>, Vec<String>> {
     let scene = subject.scene;
+    if scene.cluster.is_none() {
+        let matches = |version| {
+            affects.releases.iter().any(|condition| expression::release_matches(version, condition).unwrap_or(false))
+        };
+        let version = scene.patroni.ok_or_else(|| vec!["the Patroni version is not known".to_owned()])?;
+        return Ok(if matches(version) { vec![format!("Patroni {version}")] } else { Vec::new() });
+    }
     let names = match affects.leader_only {
         true => scene.leader().into_iter().collect(),
         false => scene.member_names(),
@@ -192,7 +205,7 @@ fn affected(subject: &Subject<'_>, affects: &Affects) -> Result<Vec<String>, Vec
 }
 
 fn version_label(subject: &Subject<'_>, member: &str) -> Option<Label> {
-    let span = place::key(subject.scene, &format!("members/{member}"), &["version"], false)?;
+    let span = place::key(subject.scene, &format!("members/{member}"), &["version"])?;
     Some(Label { span, text: String::new() })
 }
 
@@ -213,10 +226,20 @@ pub(crate) fn finding(
         condition.is_none() || render(&format!("severity {index}")).is_some_and(|text| !text.is_empty())
     });
     let mut labels = hit.labels;
+    let mut places = Vec::new();
     for (index, at) in page.at.iter().enumerate() {
-        if let Some(span) = subject.and_then(|subject| place::resolve(subject, &at.route)) {
-            labels.push(Label { span, text: render(&format!("label {index}")).unwrap_or_default() });
+        if at.when.is_some() && render(&format!("place {index}")).is_none_or(|text| text.is_empty()) {
+            continue;
         }
+        if let Some((span, is_exact)) = subject.and_then(|subject| place::resolve(subject, &at.route)) {
+            let text = render(&format!("label {index}")).unwrap_or_default();
+            places.push((is_exact, Label { span, text }));
+        }
+    }
+    match places.iter().any(|(is_exact, _)| *is_exact) {
+        true => labels.extend(places.into_iter().filter(|(is_exact, _)| *is_exact).map(|(_, label)| label)),
+        false if labels.is_empty() => labels.extend(places.into_iter().map(|(_, label)| label).take(1)),
+        false => {}
     }
     Finding {
         code: page.code.clone(),

@@ -45,7 +45,7 @@ pub struct Page {
     pub follows: Vec<String>,
     /// Where the facts come from.
     pub sources: Vec<String>,
-    /// The prose, from the first heading on.
+    /// The prose, from the first heading on, with the sources at its end.
     pub text: String,
 }
 
@@ -101,6 +101,8 @@ pub struct At {
     pub route: String,
     /// Template of the label's text; may be empty.
     pub text: String,
+    /// Without this condition the place is left out.
+    pub when: Option<String>,
 }
 
 /// What is wrong with a page.
@@ -180,7 +182,7 @@ impl Fields<'_> {
                 return Err(self.error(&entry.key, &format!("unknown key {key}")));
             }
         }
-        let page = Page {
+        let mut page = Page {
             code: self.text("code")?,
             slug: self.text("slug")?,
             group: group.to_owned(),
@@ -204,7 +206,7 @@ impl Fields<'_> {
             notes: self.list("notes")?,
             follows: self.list("follows")?,
             sources: self.list("sources")?,
-            text: prose.to_owned(),
+            text: String::new(),
         };
         let is_code = |code: &str| {
             let (letters, digits) = code.split_at(code.find(|c: char| c.is_ascii_digit()).unwrap_or(code.len()));
@@ -223,6 +225,11 @@ impl Fields<'_> {
         }
         if page.when.is_none() && page.function.is_none() && page.affects.is_none() {
             return Err(self.error_at("code", "one of when, function and affects is needed"));
+        }
+        page.text = format!("{}\n", prose.trim_end());
+        if !page.sources.is_empty() {
+            page.text.push_str("\n## Sources\n\n");
+            page.sources.iter().for_each(|source| page.text.push_str(&format!("- {source}\n")));
         }
         Ok(page)
     }
@@ -289,11 +296,12 @@ impl Fields<'_> {
     fn at(&self) -> Result<Vec<At>, PageError> {
         let Some(node) = self.fields.get("at") else { return Ok(Vec::new()) };
         let place = |node: &Node| match &node.value {
-            Value::String(route) => Ok(At { route: route.clone(), text: String::new() }),
+            Value::String(route) => Ok(At { route: route.clone(), text: String::new(), when: None }),
             Value::Mapping(place) => {
                 let part = |name: &str| place.get(name).and_then(Node::as_str);
                 let Some(route) = part("at") else { return Err(self.error(node, "a place needs at")) };
-                Ok(At { route: route.to_owned(), text: part("text").unwrap_or_default().to_owned() })
+                let text = part("text").unwrap_or_default().to_owned();
+                Ok(At { route: route.to_owned(), text, when: part("when").map(str::to_owned) })
             }
             _ => Err(self.error(node, "a place is a route, or a mapping of at and text")),
         };

@@ -9,7 +9,9 @@ use crate::rules::facts::{Scene, Subject};
 ///
 /// Roots: `dynamic`, `configuration`, `member` and `rest` (of the subject), and the keys of the DCS by name. `@key` at
 /// the end names the key instead of its value.
-pub fn resolve(subject: &Subject<'_>, route: &str) -> Option<Span> {
+///
+/// The truth value tells whether the place is the one named, not a parent.
+pub fn resolve(subject: &Subject<'_>, route: &str) -> Option<(Span, bool)> {
     let (route, wants_key) = match route.strip_suffix("@key") {
         Some(route) => (route, true),
         None => (route, false),
@@ -21,43 +23,37 @@ pub fn resolve(subject: &Subject<'_>, route: &str) -> Option<Span> {
     match root {
         "dynamic" => match subject.dynamic {
             Some(dynamic) => Some(walk(scene, dynamic.node, &path, wants_key)),
-            None => key(scene, "config", &path, wants_key),
+            None => place_in_key(scene, "config", &path, wants_key),
         },
-        "configuration" => document(scene, subject.configuration?, &path, wants_key),
-        "member" => key(scene, &format!("members/{}", subject.member?), &path, wants_key),
+        "configuration" => match &subject.configuration?.document {
+            Some(document) => Some(walk(scene, document, &path, wants_key)),
+            None => Some((whole(scene, subject.configuration?.source), true)),
+        },
+        "member" => place_in_key(scene, &format!("members/{}", subject.member?), &path, wants_key),
         "rest" => match scene.rest(subject.member?)? {
             RestAnswer::Answered { json: Some(json), .. } => Some(walk(scene, json, &path, wants_key)),
-            RestAnswer::Answered { source, .. } => Some(whole(scene, *source)),
+            RestAnswer::Answered { source, .. } => Some((whole(scene, *source), path.is_empty())),
             RestAnswer::Unreachable { .. } => None,
         },
-        name => key(scene, name, &path, wants_key),
-    }
-}
-
-/// A place in a configuration file.
-pub fn document(
-    scene: &Scene<'_>,
-    configuration: &crate::model::snapshot::LocalConfiguration,
-    path: &[&str],
-    wants_key: bool,
-) -> Option<Span> {
-    match &configuration.document {
-        Some(document) => Some(walk(scene, document, path, wants_key)),
-        None => Some(whole(scene, configuration.source)),
+        name => place_in_key(scene, name, &path, wants_key),
     }
 }
 
 /// A place in a key of the DCS; `None` if the key does not exist.
-pub fn key(scene: &Scene<'_>, name: &str, path: &[&str], wants_key: bool) -> Option<Span> {
+pub fn key(scene: &Scene<'_>, name: &str, path: &[&str]) -> Option<Span> {
+    place_in_key(scene, name, path, false).map(|(span, _)| span)
+}
+
+fn place_in_key(scene: &Scene<'_>, name: &str, path: &[&str], wants_key: bool) -> Option<(Span, bool)> {
     let source = scene.key_source(name)?;
     match scene.key_json(name) {
         Some(json) if !path.is_empty() => Some(walk(scene, json, path, wants_key)),
-        _ => Some(whole(scene, source)),
+        _ => Some((whole(scene, source), path.is_empty())),
     }
 }
 
 /// The place of a node: of a collection below a key, that key, so that what is underlined fits on a line.
-fn walk(scene: &Scene<'_>, root: &Node, path: &[&str], wants_key: bool) -> Span {
+fn walk(scene: &Scene<'_>, root: &Node, path: &[&str], wants_key: bool) -> (Span, bool) {
     let mut place = head(scene, root);
     let mut node = root;
     for (index, part) in path.iter().enumerate() {
@@ -65,23 +61,23 @@ fn walk(scene: &Scene<'_>, root: &Node, path: &[&str], wants_key: bool) -> Span 
         match &node.value {
             Value::Mapping(mapping) => match mapping.entry(part) {
                 Some(entry) => {
-                    let shows_key = is_last && wants_key || is_collection(&entry.value) || is_empty(&entry.value);
+                    let shows_key = is_last && wants_key || is_long(scene, &entry.value) || is_empty(&entry.value);
                     place = if shows_key { entry.key.span } else { entry.value.span };
                     node = &entry.value;
                 }
-                None => return place,
+                None => return (place, false),
             },
             Value::Sequence(items) => match part.parse::<usize>().ok().and_then(|index| items.get(index)) {
                 Some(item) => {
                     place = head(scene, item);
                     node = item;
                 }
-                None => return place,
+                None => return (place, false),
             },
-            _ => return place,
+            _ => return (place, false),
         }
     }
-    place
+    (place, true)
 }
 
 /// A node that may span lines, by its beginning.
@@ -100,8 +96,14 @@ fn head(scene: &Scene<'_>, node: &Node) -> Span {
     }
 }
 
-fn is_collection(node: &Node) -> bool {
-    matches!(node.value, Value::Mapping(_) | Value::Sequence(_))
+/// Whether a node would underline too much: a mapping, or a list over several lines.
+fn is_long(scene: &Scene<'_>, node: &Node) -> bool {
+    let text = scene.snapshot.sources.get(node.span.source).slice(node.span.start, node.span.end);
+    match node.value {
+        Value::Mapping(_) => true,
+        Value::Sequence(_) => text.contains('\n'),
+        _ => false,
+    }
 }
 
 fn is_empty(node: &Node) -> bool {

@@ -83,7 +83,9 @@ impl Registry {
         let severities = page.severity.iter().enumerate();
         let severities =
             severities.filter_map(|(index, (_, text))| Some((format!("severity {index}"), text.as_ref()?)));
-        for (name, text) in conditions.chain(severities) {
+        let places = page.at.iter().enumerate();
+        let places = places.filter_map(|(index, at)| Some((format!("place {index}"), at.when.as_ref()?)));
+        for (name, text) in conditions.chain(severities).chain(places) {
             let source = format!("{{% if {text} %}}1{{% endif %}}");
             self.template(page, &name, source)?;
         }

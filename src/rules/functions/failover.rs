@@ -30,14 +30,9 @@ pub fn failover_chance(subject: &Subject<'_>) -> Found {
     }
     let quorum = scene.model().map_or(0, |model| model.sync.quorum);
     let lacks_votes = 0 < quorum && !evaluate(&without_quorum(facts), &question).winners.is_empty();
-    let mut hit = Hit::default();
-    for name in &replicas {
-        if let Some(span) = place::key(scene, &format!("members/{name}"), &["state"], false) {
-            hit.labels.push(Label { span, text: String::new() });
-        }
-    }
     Ok(vec![
-        hit.with("reasons", reasons(&evaluation))
+        Hit::default()
+            .with("reasons", reasons(&evaluation))
             .with("lacks_votes", lacks_votes)
             .with("replicas", replicas.into_iter().map(str::to_owned).collect::<Vec<_>>()),
     ])
@@ -72,7 +67,7 @@ pub fn multiple_primaries(subject: &Subject<'_>) -> Found {
         let key = format!("members/{name}");
         let (node, span) = match scene.rest(name) {
             Some(RestAnswer::Answered { json: Some(json), .. }) => (Some(json), json.get("role").map(|role| role.span)),
-            _ => (scene.key_json(&key), place::key(scene, &key, &["role"], false)),
+            _ => (scene.key_json(&key), place::key(scene, &key, &["role"])),
         };
         if node.is_some_and(is_primary) {
             primaries.push(name.to_owned());
@@ -82,11 +77,26 @@ pub fn multiple_primaries(subject: &Subject<'_>) -> Found {
     Ok(if primaries.len() < 2 { Vec::new() } else { vec![hit.with("primaries", primaries)] })
 }
 
+/// The members that report failsafe mode.
+pub fn failsafe_members(subject: &Subject<'_>) -> Found {
+    let scene = subject.scene;
+    let mut hit = Hit::default();
+    let mut names = Vec::new();
+    for name in scene.cluster.into_iter().flat_map(|cluster| cluster.rest.keys()) {
+        let report = scene.rest_json(name).and_then(|json| json.get("failsafe_mode_is_active"));
+        if let Some(node) = report.filter(|node| python::truthy(&node.value)) {
+            hit.labels.push(Label { span: node.span, text: String::new() });
+            names.push(name.clone());
+        }
+    }
+    Ok(if names.is_empty() { Vec::new() } else { vec![hit.with("names", names)] })
+}
+
 /// The request in `/failover`, as Patroni reads it.
 pub fn pending_switchover(subject: &Subject<'_>) -> Found {
     let scene = subject.scene;
     let Some(text) = scene.key_text("failover") else { return Ok(Vec::new()) };
-    let Some(span) = place::key(scene, "failover", &[], false) else { return Ok(Vec::new()) };
+    let Some(span) = place::key(scene, "failover", &[]) else { return Ok(Vec::new()) };
     let request = match FailoverKey::load(text, scene.key_json("failover")) {
         Ok(request) if request.is_requested() => request,
         _ => return Ok(Vec::new()),
@@ -94,7 +104,7 @@ pub fn pending_switchover(subject: &Subject<'_>) -> Found {
     let candidate = request.candidate().unwrap_or_default();
     let span = match candidate {
         "" => span,
-        _ => place::key(scene, "failover", &["member"], false).unwrap_or(span),
+        _ => place::key(scene, "failover", &["member"]).unwrap_or(span),
     };
     let is_sync = scene.model().is_some_and(|model| model.sync.matches(candidate));
     Ok(vec![
@@ -108,6 +118,19 @@ pub fn pending_switchover(subject: &Subject<'_>) -> Found {
     ])
 }
 
+/// `/config` that Patroni takes for an empty one.
+pub fn config_key_shape(subject: &Subject<'_>) -> Found {
+    let Some(text) = subject.scene.key_text("config") else { return Ok(Vec::new()) };
+    let kind = match subject.scene.key_json("config").map(|node| &node.value) {
+        Some(Value::Mapping(_)) => return Ok(Vec::new()),
+        None if text.trim().is_empty() => "empty",
+        None => "no JSON",
+        Some(Value::Sequence(_)) => "a list",
+        Some(_) => "a single value",
+    };
+    Ok(vec![Hit::default().with("kind", kind)])
+}
+
 /// `/sync` that Patroni cannot read as it was meant.
 ///
 /// Source: patroni/dcs/__init__.py, `SyncState.from_node`, 4.1.5.
@@ -115,7 +138,7 @@ pub fn sync_key_shape(subject: &Subject<'_>) -> Found {
     let scene = subject.scene;
     let Some(text) = scene.key_text("sync") else { return Ok(Vec::new()) };
     let hit = |path: &[&str], problem: String, fails: bool| {
-        let span = place::key(scene, "sync", path, false);
+        let span = place::key(scene, "sync", path);
         let labels = span.map(|span| Label { span, text: String::new() }).into_iter().collect();
         vec![Hit { labels, values: Vec::new() }.with("problem", problem).with("fails", fails)]
     };

@@ -28,8 +28,10 @@ pub type Function = fn(&Subject<'_>) -> Result<Vec<Hit>, Vec<String>>;
 const FUNCTIONS: &[(&str, Function)] = &[
     ("boolean_keys", scalars::boolean_keys),
     ("bootstrap_drift", placement::bootstrap_drift),
+    ("config_key_shape", failover::config_key_shape),
     ("date_scalars", scalars::date_scalars),
     ("duplicate_keys", structure::duplicate_keys),
+    ("failsafe_members", failover::failsafe_members),
     ("failover_chance", failover::failover_chance),
     ("float_identifiers", scalars::float_identifiers),
     ("forbidden_addresses", placement::forbidden_addresses),
