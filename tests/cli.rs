@@ -100,6 +100,7 @@ name: pg1
 restapi:
   listen: 0.0.0.0:8008
   connect_address: 192.0.2.1:8008
+  authentication: {username: patroni, password: correct horse}
 etcd3:
   hosts: [192.0.2.11:2379, 192.0.2.12:2379, 192.0.2.13:2379]
 postgresql:
@@ -257,7 +258,7 @@ fn explains_every_rule_that_it_lists() {
         let (code, slug) = (words.next().expect("a code"), words.next().expect("a slug"));
         let by_code = patrolint(&["explain", code]).exits(0);
         let by_slug = patrolint(&["explain", &slug.to_uppercase()]).exits(0);
-        assert!(by_code.stdout.starts_with("# "), "{code}: {}", by_code.stdout);
+        assert!(by_code.stdout.starts_with(&format!("{code} {slug} (")), "{code}: {}", by_code.stdout);
         assert_eq!(by_code.stdout, by_slug.stdout, "{code}");
         let colored = patrolint(&["explain", "--color", "always", code]).exits(0).stdout;
         assert!(colored.starts_with("\u{1b}[1m"), "{code}: {colored}");
@@ -289,7 +290,7 @@ fn rules_of_a_folder_are_added() {
     assert!(list.contains("OWN001") && list.lines().count() == 1 + patrolint(&["rules"]).stdout.lines().count());
     assert_eq!(
         patrolint(&["explain", "--rules", &pages, "OWN001"]).exits(0).stdout,
-        "# A plain name\n\nIt is plain.\n"
+        "OWN001 name-too-plain (warning)\n\n# A plain name\n\nIt is plain.\n"
     );
 
     file(&folder, "pages/own/OWN001-name-too-plain.md", page.replace("high", "total"));
@@ -397,7 +398,7 @@ fn secrets_are_never_shown() {
       username: replicator
       password: '{PLANTED}2'
       pasword: {PLANTED}3
-  parameters: {{primary_conninfo: 'host=pg1 password={PLANTED}4 user=replicator', ttl: {PLANTED}5password}}
+  parameters: {{primary_conninfo: 'host=pg1 password={PLANTED}4 user=replicator'}}
   ttl: 30
 bootstrap:
   users:

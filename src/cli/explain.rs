@@ -6,6 +6,7 @@ use patrolint::rules::registry::Registry;
 
 use crate::cli::output_options::{ColorOption, print};
 use crate::cli::rule_options::RuleOptions;
+use crate::cli::rules::entry;
 use crate::cli::{Exit, Failure};
 
 /// Show a rule's page: what it finds, why it matters, how to fix it
@@ -34,7 +35,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         }));
     };
     let mut out = Vec::new();
-    page::write(rule.markdown(), arguments.color.look_of_stdout(), &mut out).expect("writing to memory does not fail");
+    page::write(&entry(rule), rule.markdown(), arguments.color.look_of_stdout(), &mut out)
+        .expect("writing to memory does not fail");
     print(&out)?;
     Ok(Exit::Clean)
 }
