@@ -270,7 +270,7 @@ fn content(hints: &Hints<'_>, text: String) -> Result<Content, Problem> {
         return Ok(Content::Unused("a table of patronictl"));
     }
     if is_log(plain) {
-        return Ok(Content::Unused("a log of Patroni (see patrolint explain --log)"));
+        return Ok(Content::Unused("a log of Patroni"));
     }
     if trimmed.starts_with("Error: ") {
         return Err(Problem::Unknown("the error message of a command"));
@@ -764,7 +764,7 @@ mod tests {
         check(
             "x",
             "\n2026-11-23 02:59:11,597 INFO: no action. I am (pg1), the leader with the lock\n",
-            "unused: a log of Patroni (see patrolint explain --log)",
+            "unused: a log of Patroni",
         );
     }
 
@@ -779,7 +779,7 @@ mod tests {
         check("pg1.yml", "{scope: demo, restapi: {listen: x}}", "configuration");
         check("pg1.yml", "\u{feff}scope: demo\nname: pg1\n", "configuration");
         let unknown = "it is YAML, which is none of the known forms";
-        check_named("compose.yml", "name: shop\nservices: {}\n", "configuration", unknown);
+        check("compose.yml", "name: shop\nservices: {}\n", unknown);
         check_named("a.yml", "watchdog:\n  mode: required\n", "configuration", unknown);
         check("a.yml", "on: push\njobs: {}\n", unknown);
         check_named("-", "scope: demo\nname: pg1\n", "configuration", "it is text, which is none of the known forms");
