@@ -404,8 +404,11 @@ fn of_yaml(hints: &Hints<'_>, text: &str, tree: Node) -> Option<Content> {
     if 0 < dynamic && local_beside_postgresql + common == 0 {
         return Some(Content::View(View { kind: ViewKind::Config, body: Body::new(text, tree), scope: None }));
     }
-    let is_local = if hints.named || hints.name.contains("patroni") {
+    let is_local = if hints.name.contains("patroni") {
         0 < local + common
+    } else if hints.named {
+        // A lone `name` beside keys that are not Patroni's is anybody's file.
+        0 < local || 0 < common && local + common + dynamic == mapping.effective().count()
     } else {
         mapping.get("scope").is_some() && 1 < local + common || 0 < local && 1 < local + dynamic
     };
