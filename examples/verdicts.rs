@@ -290,7 +290,12 @@ fn ctl(view: &View<'_>, kind: Kind, request: &Request) -> Value {
             if let Some(at) = &request.scheduled_at {
                 body.insert("scheduled_at".to_owned(), json!(at));
             }
-            json!({"exit": 0, "post": {"kind": kind.name(), "body": body, "to": to}})
+            let has_api =
+                to.as_deref().and_then(|to| view.cluster.member(to)).and_then(|member| member.api_url.as_deref());
+            match has_api.and_then(netloc) {
+                Some(_) => json!({"exit": 0, "post": {"kind": kind.name(), "body": body, "to": to}}),
+                None => json!({"exit": 0, "writes": [["failover", written_key(&request)]]}),
+            }
         }
         CtlOutcome::Refuses { message } => json!({"exit": 1, "error": message}),
         CtlOutcome::NoSuchOption { option } => json!({"exit": 2, "error": option}),

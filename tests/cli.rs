@@ -83,10 +83,10 @@ fn captures() -> Vec<String> {
     names
 }
 
-/// The names of all commands, as the help lists them.
-fn commands() -> Vec<String> {
-    let help = patrolint(&["--help"]).exits(0).stdout;
-    let list = help.split("Commands:\n").nth(1).expect("the help lists the commands");
+/// The names of the commands that the help of a command lists.
+fn commands(of: &[&str]) -> Vec<String> {
+    let help = patrolint(&[of, &["--help"]].concat()).exits(0).stdout;
+    let Some(list) = help.split("Commands:\n").nth(1) else { return Vec::new() };
     let lines = list.lines().take_while(|line| line.starts_with("  "));
     let names = lines.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
     names.map(str::to_owned).collect()
@@ -100,6 +100,7 @@ name: pg1
 restapi:
   listen: 0.0.0.0:8008
   connect_address: 192.0.2.1:8008
+  authentication: {username: patroni, password: correct horse}
 etcd3:
   hosts: [192.0.2.11:2379, 192.0.2.12:2379, 192.0.2.13:2379]
 postgresql:
@@ -115,10 +116,14 @@ fn broken_yaml() -> String {
 
 #[test]
 fn help_is_as_reviewed() {
-    insta::assert_snapshot!("help", patrolint(&["--help"]).exits(0).stdout);
-    for command in commands() {
-        insta::assert_snapshot!(format!("help-{command}"), patrolint(&[&command, "--help"]).exits(0).stdout);
+    fn check(command: &[&str]) {
+        let name = [&["help"], command].concat().join("-");
+        insta::assert_snapshot!(name, patrolint(&[command, &["--help"]].concat()).exits(0).stdout);
+        for subcommand in commands(command) {
+            check(&[command, &[subcommand.as_str()]].concat());
+        }
     }
+    check(&[]);
 }
 
 #[test]
@@ -253,7 +258,7 @@ fn explains_every_rule_that_it_lists() {
         let (code, slug) = (words.next().expect("a code"), words.next().expect("a slug"));
         let by_code = patrolint(&["explain", code]).exits(0);
         let by_slug = patrolint(&["explain", &slug.to_uppercase()]).exits(0);
-        assert!(by_code.stdout.starts_with("# "), "{code}: {}", by_code.stdout);
+        assert!(by_code.stdout.starts_with(&format!("{code} {slug} (")), "{code}: {}", by_code.stdout);
         assert_eq!(by_code.stdout, by_slug.stdout, "{code}");
         let colored = patrolint(&["explain", "--color", "always", code]).exits(0).stdout;
         assert!(colored.starts_with("\u{1b}[1m"), "{code}: {colored}");
@@ -271,10 +276,35 @@ fn unknown_rule_brings_suggestions() {
 }
 
 #[test]
+fn rules_of_a_folder_are_added() {
+    let folder = folder("own-rules");
+    let page = "---\ncode: OWN001\nslug: name-too-plain\nseverity: warning\nconfidence: high\nneeds: [configurations]\n\
+        each: configurations\nwhen: configuration.name == 'pg1'\nat: configuration.name\nmessage: a plain name\n---\n\
+        # A plain name\n\nIt is plain.\n";
+    file(&folder, "pages/own/OWN001-name-too-plain.md", page);
+    let pages = folder.join("pages").to_str().expect("UTF-8").to_owned();
+    let config = file(&folder, "patroni.yml", GOOD);
+    let run = patrolint(&["check", "--rules", &pages, "--fail-on", "warning", &config]).exits(1);
+    assert!(run.stdout.contains("warning[OWN001] name-too-plain: a plain name"), "{}", run.stdout);
+    let list = patrolint(&["rules", "--rules", &pages]).exits(0).stdout;
+    assert!(list.contains("OWN001") && list.lines().count() == 1 + patrolint(&["rules"]).stdout.lines().count());
+    assert_eq!(
+        patrolint(&["explain", "--rules", &pages, "OWN001"]).exits(0).stdout,
+        "OWN001 name-too-plain (warning)\n\n# A plain name\n\nIt is plain.\n"
+    );
+
+    file(&folder, "pages/own/OWN001-name-too-plain.md", page.replace("high", "total"));
+    let run = patrolint(&["check", "--rules", &pages, &config]).exits(2);
+    assert!(run.stderr.starts_with("error: ") && run.stderr.contains("OWN001-name-too-plain.md:"), "{}", run.stderr);
+    let run = patrolint(&["check", "--rules", "schemas", &config]).exits(2);
+    assert_eq!(run.output(), "error: no rule page (*.md) in schemas\n");
+}
+
+#[test]
 fn completions_are_printed_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = patrolint(&["completions", shell]).exits(0).stdout;
-        assert!(commands().iter().all(|command| script.contains(command.as_str())), "{shell}");
+        assert!(commands(&[]).iter().all(|command| script.contains(command.as_str())), "{shell}");
     }
     patrolint(&["completions", "cmd"]).exits(2);
 }
@@ -297,7 +327,14 @@ fn input_that_is_none_is_one_clear_error() {
     let folder = folder("bad-inputs");
     let check = |name: &str, content: &[u8]| {
         let path = file(&folder, name, content);
-        for command in [&["check"][..], &["check", "--verbose"], &["check", "--format", "json"]] {
+        let commands = [
+            &["check"][..],
+            &["check", "--verbose"],
+            &["check", "--format", "json"],
+            &["predict", "switchover"],
+            &["quorum", "--format", "json"],
+        ];
+        for command in commands {
             let run = patrolint(&[command, &[&path]].concat()).exits(2);
             assert_eq!(run.stdout, "", "{name}");
             assert_eq!(run.stderr.matches("error: ").count(), 1, "{name}: {}", run.stderr);
@@ -361,7 +398,7 @@ fn secrets_are_never_shown() {
       username: replicator
       password: '{PLANTED}2'
       pasword: {PLANTED}3
-  parameters: {{primary_conninfo: 'host=pg1 password={PLANTED}4 user=replicator', ttl: {PLANTED}5password}}
+  parameters: {{primary_conninfo: 'host=pg1 password={PLANTED}4 user=replicator'}}
   ttl: 30
 bootstrap:
   users:
@@ -391,11 +428,16 @@ etcd:
         .map(|name| vec![folder.join(name).join("patroni.yml").to_str().expect("UTF-8").to_owned(), dump.clone()])
         .chain([vec![dump.clone()], vec![broken_dump], vec![folder.to_str().expect("UTF-8").to_owned()]])
         .collect();
-    let commands: [&[&str]; 4] = [
+    let commands: [&[&str]; 9] = [
         &["check", "--fail-on", "never"],
         &["check", "--verbose", "--color", "always"],
         &["check", "--quiet", "--fail-on", "info"],
         &["check", "--format", "json"],
+        &["predict", "switchover", "--candidate", "pg2", "--verbose"],
+        &["predict", "switchover", "--via", "api", "--format", "json"],
+        &["predict", "crash", "--verbose"],
+        &["quorum"],
+        &["quorum", "--format", "json"],
     ];
     for input in &inputs {
         for command in commands {

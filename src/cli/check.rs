@@ -5,10 +5,10 @@ use patrolint::report::check::text::Detail;
 use patrolint::report::check::{Report, json, text};
 use patrolint::rules::Options;
 use patrolint::rules::finding::Severity;
-use patrolint::rules::registry::Registry;
 
 use crate::cli::input_options::InputOptions;
 use crate::cli::output_options::{Format, OutputOptions};
+use crate::cli::rule_options::RuleOptions;
 use crate::cli::{Exit, Failure};
 
 /// Say what is wrong with configuration and cluster state, and where
@@ -24,6 +24,9 @@ pub struct Arguments {
     /// Exit with 1 when a finding is at least this bad
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = FailOn::Error, help_heading = "Judgement")]
     fail_on: FailOn,
+
+    #[command(flatten)]
+    rules: RuleOptions,
 
     /// Print findings only, no summary
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
@@ -75,7 +78,7 @@ impl FailOn {
 /// Runs all rules on all inputs and prints the report.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let snapshot = arguments.input.load()?;
-    let registry = Registry::builtin();
+    let registry = arguments.rules.registry()?;
     let options = Options { patroni_version: arguments.input.patroni_version.map(|version| version.to_string()) };
     let (judgements, suppressed) = patrolint::rules::check_and_count(&registry, &snapshot, &options);
     let report = Report::new(&snapshot, judgements, suppressed);
@@ -86,7 +89,12 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     written.expect("writing to memory does not fail");
     arguments.output.deliver(&out)?;
-    Ok(if arguments.fail_on.is_reached(&report) {
+    for problem in &snapshot.problems {
+        Failure::from(problem.clone()).print();
+    }
+    Ok(if !snapshot.problems.is_empty() {
+        Exit::Failed
+    } else if arguments.fail_on.is_reached(&report) {
         Exit::Findings
     } else if report.is_unjudged() {
         Exit::Unjudged

@@ -5,6 +5,8 @@ use patrolint::report::page;
 use patrolint::rules::registry::Registry;
 
 use crate::cli::output_options::{ColorOption, print};
+use crate::cli::rule_options::RuleOptions;
+use crate::cli::rules::entry;
 use crate::cli::{Exit, Failure};
 
 /// Show a rule's page: what it finds, why it matters, how to fix it
@@ -15,12 +17,15 @@ pub struct Arguments {
     rule: String,
 
     #[command(flatten)]
+    rules: RuleOptions,
+
+    #[command(flatten)]
     color: ColorOption,
 }
 
 /// Prints the page.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let registry = Registry::builtin();
+    let registry = arguments.rules.registry()?;
     let Some(rule) = registry.find(arguments.rule.trim()) else {
         let near = nearest(&registry, arguments.rule.trim());
         return Err(Failure::new(format!("there is no rule {}", arguments.rule)).with_help(if near.is_empty() {
@@ -30,7 +35,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         }));
     };
     let mut out = Vec::new();
-    page::write(rule.markdown(), arguments.color.look_of_stdout(), &mut out).expect("writing to memory does not fail");
+    page::write(&entry(rule), rule.markdown(), arguments.color.look_of_stdout(), &mut out)
+        .expect("writing to memory does not fail");
     print(&out)?;
     Ok(Exit::Clean)
 }

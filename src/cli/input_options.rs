@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use patrolint::input::offline;
-use patrolint::model::snapshot::{ClusterSnapshot, Snapshot};
+use patrolint::model::snapshot::{ClusterSnapshot, Snapshot, SnapshotError};
 use patrolint::model::version::PatroniVersion;
 
 use crate::cli::Failure;
@@ -14,7 +14,7 @@ use crate::cli::Failure;
 #[command(next_help_heading = "Input")]
 pub struct InputOptions {
     /// Files or directories: patroni.yml, DCS dumps, answers of the REST API, captures; - is standard input
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", help_heading = None::<&str>)]
     pub paths: Vec<String>,
 
     /// The cluster to look at, when the input holds several
@@ -31,6 +31,19 @@ pub struct InputOptions {
 }
 
 impl InputOptions {
+    /// Like [`Self::load`], for answers to which a broken file could make a difference.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::load`], and any of [`Snapshot::problems`].
+    pub fn load_whole(&self) -> Result<Snapshot, Failure> {
+        let snapshot = self.load()?;
+        match snapshot.problems.first() {
+            Some(problem) => Err(problem.clone().into()),
+            None => Ok(snapshot),
+        }
+    }
+
     /// Reads the input, and of several clusters keeps the one asked for.
     ///
     /// # Errors
@@ -43,20 +56,14 @@ impl InputOptions {
                 "patroni.yml, a DCS dump (etcdctl get --prefix /service/ -w json), or a directory with several",
             ));
         }
-        let mut snapshot = Snapshot::assemble(offline::read(&self.paths)?)?;
-        if snapshot.clusters.is_empty() && snapshot.configurations.is_empty() {
-            let reasons: Vec<_> = snapshot
-                .skipped
-                .iter()
-                .take(5)
-                .map(|skipped| format!("{}: {}", skipped.name, skipped.reason))
-                .collect();
-            let failure = Failure::new(format!(
-                "{}: no Patroni configuration, DCS dump or REST answer found",
-                self.paths.join(", ")
-            ));
-            return Err(if reasons.is_empty() { failure } else { failure.with_help(reasons.join("\n      ")) });
-        }
+        let mut snapshot = Snapshot::assemble(offline::read(&self.paths)?).map_err(|error| match error {
+            SnapshotError::Nothing { help } => {
+                let paths = self.paths.join(", ");
+                Failure::new(format!("{paths}: no Patroni configuration, DCS dump or REST answer found"))
+                    .with_help(help)
+            }
+            error => error.into(),
+        })?;
         if let Some(scope) = &self.scope {
             keep_scope(&mut snapshot, scope)?;
         }

@@ -7,6 +7,7 @@ mod input_options;
 mod output_options;
 mod predict;
 mod quorum;
+mod rule_options;
 mod rules;
 
 use std::ffi::OsString;

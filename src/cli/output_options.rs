@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal, Write};
 
 use clap::{Args, ValueEnum};
-use patrolint::report::palette::Palette;
 use patrolint::report::terminal::Look;
 
 use crate::cli::Failure;
@@ -57,11 +56,6 @@ impl OutputOptions {
     /// How text is laid out where it goes.
     pub fn look(&self) -> Look {
         self.color.look(self.output.is_none() && io::stdout().is_terminal())
-    }
-
-    /// The colours of text where it goes.
-    pub fn palette(&self) -> Palette {
-        self.look().palette
     }
 
     /// Writes the whole report.

@@ -173,7 +173,7 @@ fn answer(question: Question, common: &CommonOptions, input: &InputOptions) -> R
             ParsedTime::Invalid => return Err(Failure::new(format!("--now {text}: not a time in ISO 8601"))),
         },
     };
-    let snapshot = input.load()?;
+    let snapshot = input.load_whole()?;
     let cluster = input.only_cluster(&snapshot)?;
     if let Question::Crash { nodes } = &question {
         let is_known = |node: &str| {

@@ -28,7 +28,7 @@ Exit codes:
 
 /// Makes the table and prints it.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let snapshot = arguments.input.load()?;
+    let snapshot = arguments.input.load_whole()?;
     let cluster = arguments.input.only_cluster(&snapshot)?;
     let Some(dcs) = cluster.dcs.as_ref().filter(|dcs| dcs.keys.keys().any(|key| key.starts_with("members/"))) else {
         Failure::new(format!(

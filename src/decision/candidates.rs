@@ -104,12 +104,13 @@ fn is_fit<'a>(
     }
     if view.config.check_timeline {
         let cluster_timeline = view.cluster.timeline;
-        let timeline = match status {
-            MemberStatus::Reachable { timeline: ReportedTimeline::Known(timeline), .. } => Some(*timeline),
-            MemberStatus::Reachable { timeline: ReportedTimeline::Invalid(raised), .. } => return Err(raised.clone()),
-            MemberStatus::Reachable { .. } | MemberStatus::Unreachable { .. } => None,
+        let MemberStatus::Reachable { timeline, .. } = status else { return Ok(false) };
+        let is_behind = match timeline {
+            ReportedTimeline::Known(timeline) => *timeline < cluster_timeline,
+            ReportedTimeline::Unknown(_) => true,
+            ReportedTimeline::Invalid(raised) => return Err(raised.clone()),
         };
-        if timeline.is_none_or(|timeline| timeline < cluster_timeline) {
+        if is_behind {
             steps.push(Step::MemberTimelineBehind { member, timeline, cluster_timeline });
             return Ok(false);
         }

@@ -101,17 +101,17 @@ fn decide(
         return refuses(format!("Member {candidate} does not exist in cluster {scope} or is tagged as nofailover"));
     }
     let scheduled_at = request.scheduled_at().filter(|text| *text != "now");
-    if kind == Kind::Switchover {
-        if let Some(text) = scheduled_at {
-            if parse_time(text) == ParsedTime::Invalid {
-                return refuses(format!(
-                    "Unable to parse scheduled timestamp ({text}). It should be in an unambiguous format (e.g. ISO \
+    if kind == Kind::Switchover
+        && let Some(text) = scheduled_at
+    {
+        if parse_time(text) == ParsedTime::Invalid {
+            return refuses(format!(
+                "Unable to parse scheduled timestamp ({text}). It should be in an unambiguous format (e.g. ISO \
                      8601)"
-                ));
-            }
-            if config.paused {
-                return refuses("Can't schedule switchover in the paused state".to_owned());
-            }
+            ));
+        }
+        if config.paused {
+            return refuses("Can't schedule switchover in the paused state".to_owned());
         }
     }
     let to = match &cluster.leader {

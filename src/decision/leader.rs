@@ -45,10 +45,10 @@ fn decide<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<LeaderOutcom
         return Ok(LeaderOutcome::Waits);
     }
     let action = view.action();
-    if let Some(scheduled_at) = &failover.scheduled_at {
-        if !is_due(view, scheduled_at, steps) {
-            return Ok(LeaderOutcome::Waits);
-        }
+    if let Some(scheduled_at) = &failover.scheduled_at
+        && !is_due(view, scheduled_at, steps)
+    {
+        return Ok(LeaderOutcome::Waits);
     }
     if let Some(named) = failover.leader().filter(|named| *named != view.name) {
         steps.push(Step::LeaderNameMismatch { action, named, leader: view.name });

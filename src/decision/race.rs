@@ -44,12 +44,12 @@ fn decide<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool, Raised
         return Ok(false);
     }
     let failover = view.failover();
-    if view.config.paused && !view.local.tags.nofailover() {
-        if let Some(failover) = failover.filter(|failover| failover.scheduled_at.is_none()) {
-            if let Some(takes_lock) = manual_failover_process_no_leader(view, failover, steps)? {
-                return Ok(takes_lock);
-            }
-        }
+    if view.config.paused
+        && !view.local.tags.nofailover()
+        && let Some(failover) = failover.filter(|failover| failover.scheduled_at.is_none())
+        && let Some(takes_lock) = manual_failover_process_no_leader(view, failover, steps)?
+    {
+        return Ok(takes_lock);
     }
     if view.local.starting && view.has(Behaviour::StartingDisqualifies) {
         steps.push(Step::Starting);
@@ -106,16 +106,16 @@ fn automatic_race<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool
     for member in &view.old_cluster.members {
         add(Rival::member(member));
     }
-    if view.config.failsafe_mode {
-        if let Some(failsafe) = &view.cluster.failsafe {
-            if !failsafe.is_empty() && failsafe.iter().all(|(name, _)| name != view.name) {
-                steps.push(Step::NotInFailsafe);
-                return Ok(false);
-            }
-            for (name, url) in failsafe {
-                let has_api_url = url.as_deref().is_some_and(|url| !url.is_empty());
-                add(Rival { name, has_api_url, nofailover: Ok(false) });
-            }
+    if view.config.failsafe_mode
+        && let Some(failsafe) = &view.cluster.failsafe
+    {
+        if !failsafe.is_empty() && failsafe.iter().all(|(name, _)| name != view.name) {
+            steps.push(Step::NotInFailsafe);
+            return Ok(false);
+        }
+        for (name, url) in failsafe {
+            let has_api_url = url.as_deref().is_some_and(|url| !url.is_empty());
+            add(Rival { name, has_api_url, nofailover: Ok(false) });
         }
     }
     for member in &view.cluster.members {

@@ -1,7 +1,7 @@
 //! The steps of a decision: the reasons that it gives, and the log lines that Patroni writes for them.
 
 use crate::decision::view::Action;
-use crate::model::cluster::Limitation;
+use crate::model::cluster::{Limitation, ReportedTimeline};
 
 /// One thing that Patroni looked at while deciding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +44,8 @@ pub enum Step<'a> {
     MemberTimelineBehind {
         /// Who.
         member: &'a str,
-        /// Its timeline, if it told one.
-        timeline: Option<i128>,
+        /// The timeline that it told.
+        timeline: &'a ReportedTimeline,
         /// The cluster's timeline by `/history`.
         cluster_timeline: i128,
     },
@@ -265,10 +265,7 @@ impl Step<'_> {
             Self::Lagging { member, .. } => (Info, format!("Member {member} exceeds maximum replication lag")),
             Self::MemberTimelineBehind { member, timeline, cluster_timeline } => (
                 Info,
-                format!(
-                    "Timeline {} of member {member} is behind the cluster timeline {cluster_timeline}",
-                    timeline.unwrap_or(0)
-                ),
+                format!("Timeline {timeline} of member {member} is behind the cluster timeline {cluster_timeline}"),
             ),
             Self::QuorumUnreachable(quorum) => (Info, format!("Quorum requirement {quorum} can not be reached")),
             Self::NoHealthyMembers(action) => (

@@ -270,7 +270,7 @@ fn content(hints: &Hints<'_>, text: String) -> Result<Content, Problem> {
         return Ok(Content::Unused("a table of patronictl"));
     }
     if is_log(plain) {
-        return Ok(Content::Unused("a log of Patroni (see patrolint explain --log)"));
+        return Ok(Content::Unused("a log of Patroni"));
     }
     if trimmed.starts_with("Error: ") {
         return Err(Problem::Unknown("the error message of a command"));
@@ -404,8 +404,11 @@ fn of_yaml(hints: &Hints<'_>, text: &str, tree: Node) -> Option<Content> {
     if 0 < dynamic && local_beside_postgresql + common == 0 {
         return Some(Content::View(View { kind: ViewKind::Config, body: Body::new(text, tree), scope: None }));
     }
-    let is_local = if hints.named || hints.name.contains("patroni") {
+    let is_local = if hints.name.contains("patroni") {
         0 < local + common
+    } else if hints.named {
+        // A lone `name` beside keys that are not Patroni's is anybody's file.
+        0 < local || 0 < common && local + common + dynamic == mapping.effective().count()
     } else {
         mapping.get("scope").is_some() && 1 < local + common || 0 < local && 1 < local + dynamic
     };
@@ -761,7 +764,7 @@ mod tests {
         check(
             "x",
             "\n2026-11-23 02:59:11,597 INFO: no action. I am (pg1), the leader with the lock\n",
-            "unused: a log of Patroni (see patrolint explain --log)",
+            "unused: a log of Patroni",
         );
     }
 
@@ -776,7 +779,7 @@ mod tests {
         check("pg1.yml", "{scope: demo, restapi: {listen: x}}", "configuration");
         check("pg1.yml", "\u{feff}scope: demo\nname: pg1\n", "configuration");
         let unknown = "it is YAML, which is none of the known forms";
-        check_named("compose.yml", "name: shop\nservices: {}\n", "configuration", unknown);
+        check("compose.yml", "name: shop\nservices: {}\n", unknown);
         check_named("a.yml", "watchdog:\n  mode: required\n", "configuration", unknown);
         check("a.yml", "on: push\njobs: {}\n", unknown);
         check_named("-", "scope: demo\nname: pg1\n", "configuration", "it is text, which is none of the known forms");

@@ -80,8 +80,10 @@ pub(super) fn is_secret_key(key: &str) -> bool {
     let name: String =
         key.chars().filter(|letter| letter.is_alphanumeric()).map(|letter| letter.to_ascii_lowercase()).collect();
     let ends_with = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    // `pasword`, `passwrod`: a slip of the finger must not show what it hides.
+    let is_slip = strsim::damerau_levenshtein(&name, "password") <= 2;
     let names_secret =
-        PARTS.iter().any(|part| name.contains(part)) || ends_with(&ENDS) || WHOLE.contains(&name.as_str());
+        PARTS.iter().any(|part| name.contains(part)) || ends_with(&ENDS) || WHOLE.contains(&name.as_str()) || is_slip;
     names_secret && !ends_with(&HARMLESS) && !ends_with(&PATHS)
 }
 
@@ -322,6 +324,8 @@ mod tests {
             "Authorization",
             "api-key",
             "credentials",
+            "pasword",
+            "passwrod",
         ] {
             assert!(is_secret_key(key), "{key}");
         }

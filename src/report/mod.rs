@@ -2,6 +2,8 @@
 //!
 //! What comes in is plain data, what goes out are bytes in a writer: no file is opened here, no environment read.
 
+#![deny(clippy::disallowed_methods)]
+
 pub mod catalogue;
 pub mod check;
 mod excerpt;

@@ -2,18 +2,21 @@
 
 use std::io::{self, Write};
 
+use crate::report::catalogue::CatalogueEntry;
 use crate::report::terminal::{Look, printable};
 
 /// Widest text that is easy to read.
 const MAX_WIDTH: usize = 100;
 
-/// Writes the prose of a page: on a terminal with bold headings, indented code and wrapped paragraphs,
+/// Writes a rule's code, name and severity, then the prose of its page: on a terminal with bold headings, indented code and wrapped paragraphs,
 /// elsewhere as the Markdown that it is.
 ///
 /// # Errors
 ///
 /// The writer fails.
-pub fn write(markdown: &str, look: Look, out: &mut impl Write) -> io::Result<()> {
+pub fn write(rule: &CatalogueEntry, markdown: &str, look: Look, out: &mut impl Write) -> io::Result<()> {
+    let name = printable(&format!("{} {}", rule.code, rule.slug)).into_owned();
+    writeln!(out, "{} ({})\n", look.palette.bold(&name), rule.severity)?;
     let body = printable(markdown.trim());
     if look.width.is_none() && !look.palette.is_colored() {
         return writeln!(out, "{body}");
@@ -112,20 +115,29 @@ fn emphasised(look: Look, text: &str) -> String {
 mod tests {
     use super::*;
 
-    const PAGE: &str = "# key-in-wrong-section\n\nPatroni reads `synchronous_mode` from the\n\
+    const PAGE: &str = "# A key has no effect where it stands\n\nPatroni reads `synchronous_mode` from the\n\
         dynamic configuration **only**.\n\n1. one item that is\n   longer than a line\n2. two\n\n## Bad\n\n\
         ```yaml patroni.yml\npostgresql:\n\n  synchronous_mode: on\n```\n";
 
     fn rendered(look: Look) -> String {
         let mut out = Vec::new();
-        write(PAGE, look, &mut out).expect("writing to memory");
+        let rule = CatalogueEntry {
+            code: "PTL107".to_owned(),
+            slug: "key-in-wrong-section".to_owned(),
+            group: "schema".to_owned(),
+            severity: "error or warning".to_owned(),
+            title: "A key has no effect where it stands".to_owned(),
+        };
+        write(&rule, PAGE, look, &mut out).expect("writing to memory");
         String::from_utf8(out).expect("UTF-8")
     }
 
     #[test]
     fn lays_out_a_page() {
         insta::assert_snapshot!(rendered(Look::new(false, Some(40))), @r#"
-            key-in-wrong-section
+            PTL107 key-in-wrong-section (error or warning)
+
+            A key has no effect where it stands
 
             Patroni reads `synchronous_mode` from
             the dynamic configuration **only**.
@@ -145,13 +157,19 @@ mod tests {
     #[test]
     fn marks_headings_and_code() {
         let page = rendered(Look::new(true, Some(80)));
-        assert!(page.starts_with("\u{1b}[1mkey-in-wrong-section\u{1b}[0m\n"), "{page:?}");
+        assert!(
+            page.starts_with("\u{1b}[1mPTL107 key-in-wrong-section\u{1b}[0m (error or warning)\n\n\u{1b}[1mA key has"),
+            "{page:?}"
+        );
         assert!(page.contains("\u{1b}[36msynchronous_mode\u{1b}[0m"), "{page:?}");
         assert!(!page.contains("**") && !page.contains('`'), "{page:?}");
     }
 
     #[test]
     fn is_markdown_elsewhere() {
-        assert_eq!(rendered(Look::new(false, None)), PAGE);
+        assert_eq!(
+            rendered(Look::new(false, None)),
+            format!("PTL107 key-in-wrong-section (error or warning)\n\n{PAGE}")
+        );
     }
 }

@@ -32,11 +32,13 @@ impl Look {
             result.push_str(lead);
             for (index, word) in line.trim_end().split(' ').enumerate() {
                 let word_width = visible_width(word);
-                let fits = self.width.is_none_or(|columns| width + 1 + word_width <= columns);
-                if 0 < index && fits {
-                    result.push(' ');
-                    width += 1;
-                } else if 0 < index {
+                let blank = usize::from(0 < index);
+                let fits = self.width.is_none_or(|columns| width + blank + word_width <= columns);
+                if fits || blank == 0 && width <= visible_width(rest) {
+                    result.push_str(&" "[..blank]);
+                    width += blank;
+                } else {
+                    result.truncate(result.trim_end_matches(' ').len());
                     result.push('\n');
                     result.push_str(rest);
                     width = visible_width(rest);
@@ -116,8 +118,18 @@ mod tests {
         check(Some(13), "one two three", "\u{1b}[1mhelp:\u{1b}[0m one two\n      three\n");
         check(Some(13), "réseau ß 漢字", "\u{1b}[1mhelp:\u{1b}[0m réseau\n      ß 漢字\n");
         check(Some(8), "unbreakable", "\u{1b}[1mhelp:\u{1b}[0m unbreakable\n");
+        check(Some(8), "more unbreakable", "\u{1b}[1mhelp:\u{1b}[0m more\n      unbreakable\n");
         check(Some(40), "one\n  two\n", "\u{1b}[1mhelp:\u{1b}[0m one\n        two\n");
         check(Some(40), "", "\u{1b}[1mhelp:\u{1b}[0m \n");
+    }
+
+    #[test]
+    fn breaks_before_a_first_word_that_does_not_fit() {
+        let look = Look::new(false, Some(20));
+        assert_eq!(
+            look.wrap("error[PTL1] slug: ", "    ", "connect_address is"),
+            "error[PTL1] slug:\n    connect_address\n    is\n"
+        );
     }
 
     #[test]

@@ -26,7 +26,7 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument('--env', required=True, type=pathlib.Path)
     arguments.add_argument('--seed', type=int, default=2026)
-    arguments.add_argument('--count', type=int, default=1500)
+    arguments.add_argument('--count', type=int, default=600)
     arguments.add_argument('releases', nargs='*', default=RELEASES)
     options = arguments.parse_args()
     FIXTURES.mkdir(parents=True, exist_ok=True)

@@ -48,11 +48,11 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    fn by(facts: &'a Facts, name: &'a str, node: &'a NodeFacts) -> Result<Self, GateReport> {
+    fn by(facts: &'a Facts, name: &'a str, node: &'a NodeFacts) -> Result<Self, Box<GateReport>> {
         let version = node.version.0;
         match facts.cluster(version) {
             Ok(cluster) => Ok(Self { name, node, cluster, config: facts.config(version) }),
-            Err(raised) => Err(GateReport::raised(Gate::Leader, name, version, &raised)),
+            Err(raised) => Err(Box::new(GateReport::raised(Gate::Leader, name, version, &raised))),
         }
     }
 
@@ -201,7 +201,7 @@ fn api_gate(
     let mut report = GateReport::new(Gate::Api, Some(name), version);
     let seen = match Seen::by(facts, name, node) {
         Ok(seen) => seen,
-        Err(raised) => return (GateReport { gate: Gate::Api, ..raised }, ApiAnswer::default(), false),
+        Err(report) => return (GateReport { gate: Gate::Api, ..*report }, ApiAnswer::default(), false),
     };
     let api_url = seen.cluster.member(name).and_then(|member| member.api_url.as_ref());
     if api_url.is_none() {
@@ -260,7 +260,7 @@ fn leader_gate(facts: &Facts, key: &FailoverKey, now: f64) -> GateReport {
     let version = node.version.0;
     let mut seen = match Seen::by(facts, name, node) {
         Ok(seen) => seen,
-        Err(report) => return report,
+        Err(report) => return *report,
     };
     seen.cluster.failover = Some(key.clone());
     let answers = facts.answers();
@@ -341,10 +341,16 @@ fn returning_status(facts: &Facts, leader: &str) -> MemberStatus {
     }
 }
 
+/// A standby that is farther behind than this, and than `maximum_lag_on_failover`, is not expected to catch up while
+/// the leader shuts down, although it says that it streams.
+const CATCHES_UP_WITHIN_BYTES: i128 = 1 << 20;
+
 /// The world once the leader has shut PostgreSQL down: every standby that streams has received all of its WAL.
 fn after_demotion(facts: &Facts) -> Facts {
     let mut after = facts.clone();
     let Some(leader) = facts.leader() else { return after };
+    let version = facts.nodes.get(leader).map_or(facts.patronictl.0, |node| node.version.0);
+    let reach_bytes = facts.config(version).maximum_lag_on_failover.max(CATCHES_UP_WITHIN_BYTES);
     let shutdown_lsn = facts
         .nodes
         .values()
@@ -357,7 +363,7 @@ fn after_demotion(facts: &Facts) -> Facts {
         if name == leader {
             node.local.running = false;
             node.status = MemberStatus::Unreachable { reason: "its PostgreSQL has been shut down".to_owned() };
-        } else if node.streaming == Some(true) {
+        } else if node.streaming == Some(true) && shutdown_lsn - node.local.lsn <= reach_bytes {
             node.local.lsn = node.local.lsn.max(shutdown_lsn);
             if let MemberStatus::Reachable { in_recovery: true, wal_position, .. } = &mut node.status {
                 *wal_position = (*wal_position).max(shutdown_lsn);

@@ -9,7 +9,7 @@ use crate::decision::prediction::{Count, Gate, GateReport, Question};
 use crate::decision::race::explain_limitation;
 use crate::decision::step::Step;
 use crate::decision::view::Answers;
-use crate::model::cluster::{Limitation, MemberStatus};
+use crate::model::cluster::{Limitation, MemberStatus, ReportedTimeline};
 use crate::model::snapshot::{ClusterSnapshot, DcsKind, RestAnswer};
 use crate::model::version::PatroniVersion;
 
@@ -198,10 +198,12 @@ fn explain(step: &Step<'_>) -> String {
             "{member} is {lag_bytes} bytes behind the position in /status; maximum_lag_on_failover allows \
              {allowed_bytes}"
         ),
-        Step::MemberTimelineBehind { member, timeline: Some(timeline), cluster_timeline } => {
+        Step::MemberTimelineBehind { member, timeline: ReportedTimeline::Unknown(_), .. } => {
+            format!("{member} does not tell its timeline")
+        }
+        Step::MemberTimelineBehind { member, timeline, cluster_timeline } => {
             format!("{member} is on timeline {timeline}, the cluster on {cluster_timeline} by /history")
         }
-        Step::MemberTimelineBehind { member, timeline: None, .. } => format!("{member} does not tell its timeline"),
         Step::Healthy { member, .. } => format!("{member} is healthy and not too far behind"),
         Step::NotAsked { member } => format!("{member} is not asked: only the named candidate is"),
         Step::Votes { votes, quorum, .. } => format!("{votes} of {quorum} votes needed by /sync"),

@@ -203,7 +203,7 @@ fn status_by_key(name: &str, member: Option<&Member>) -> MemberStatus {
         wal_position: if in_recovery { member.lsn.unwrap_or(0) } else { 0 },
         timeline: match member.timeline {
             Some(timeline) if timeline != 0 => ReportedTimeline::Known(timeline),
-            _ => ReportedTimeline::Unknown,
+            _ => ReportedTimeline::Unknown("0".to_owned()),
         },
         tags: member.tags.clone(),
         watchdog_failed: false,

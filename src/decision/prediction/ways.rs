@@ -4,11 +4,12 @@ use crate::decision::api::{Kind, Request};
 use crate::decision::behaviour::{Behaviour, Behaviours};
 use crate::decision::prediction::evaluation::{Evaluation, evaluate};
 use crate::decision::prediction::explanation::wins;
-use crate::decision::prediction::facts::{Facts, Origin};
+use crate::decision::prediction::facts::{Facts, NodeFacts, Origin};
 use crate::decision::prediction::open::supposed_key;
 use crate::decision::prediction::{Gate, KnownBug, Question, Via};
+use crate::model::cluster::MemberStatus;
 use crate::model::version::{KNOWN_RELEASES, PatroniVersion};
-use crate::parse::tree::{Node, Value};
+use crate::parse::tree::{Entry, Node, Span, Style, Value};
 
 /// At most so many ways are shown.
 const MAXIMUM_WAYS: usize = 4;
@@ -37,6 +38,7 @@ pub fn find(facts: &Facts, question: &Question, evaluation: &Evaluation) -> Vec<
     name_leader(facts, question, &mut ways);
     without_candidate(facts, *kind, request, &mut ways);
     more_sync_standbys(facts, *kind, request, evaluation, &mut ways);
+    allow_promotion(facts, question, &mut ways);
     upgrade(facts, question, evaluation, &mut ways);
     other_candidates(facts, *kind, request, &mut ways);
     failover_instead(facts, *kind, request, &mut ways);
@@ -154,6 +156,42 @@ fn more_sync_standbys(facts: &Facts, kind: Kind, request: &Request, evaluation: 
     add_if_accepted(&changed, &question, what, Some(command), &cost, ways);
 }
 
+/// Members that may not be promoted: one of them without `nofailover`.
+fn allow_promotion(facts: &Facts, question: &Question, ways: &mut Vec<Way>) {
+    let Question::Change { request, .. } = question else { return };
+    let is_asked = |name: &str| request.candidate().is_none_or(|candidate| candidate == name);
+    let is_forbidden = |node: &NodeFacts| node.local.tags.nofailover();
+    let forbidden = facts.nodes.iter().filter(|(name, node)| is_asked(name) && is_forbidden(node));
+    for (name, _) in forbidden.filter(|(name, _)| facts.leader() != Some(name)) {
+        let mut allowed = facts.clone();
+        allow(&mut allowed, name);
+        let what = format!("take nofailover (or failover_priority 0) away from {name}");
+        let command = format!("in its patroni.yml, then: patronictl reload {} {name}", facts.scope);
+        let before = ways.len();
+        add_if_accepted(&allowed, question, what, Some(command), "", ways);
+        if before < ways.len() {
+            return;
+        }
+    }
+}
+
+/// Sets `nofailover: false` in everything that tells the tags of a node.
+fn allow(facts: &mut Facts, name: &str) {
+    if let Some(node) = facts.nodes.get_mut(name) {
+        node.local.tags = node.local.tags.clone().with_nofailover(false);
+        if let MemberStatus::Reachable { tags: Ok(tags), .. } = &mut node.status {
+            *tags = tags.clone().with_nofailover(false);
+        }
+    }
+    let member = facts.keys.get_mut(&format!("members/{name}")).and_then(|key| key.json.as_mut());
+    if let Some(Node { value: Value::Mapping(member), span, .. }) = member {
+        let tags = member.entries.iter_mut().rev().find(|entry| entry.key.value == Value::String("tags".to_owned()));
+        if let Some(Value::Mapping(tags)) = tags.map(|entry| &mut entry.value.value) {
+            tags.entries.push(entry("nofailover", Value::Bool(false), *span));
+        }
+    }
+}
+
 /// The next release of the leader that accepts.
 fn upgrade(facts: &Facts, question: &Question, evaluation: &Evaluation, ways: &mut Vec<Way>) {
     if !matches!(evaluation.gate, Some(Gate::Leader | Gate::Race)) {
@@ -215,12 +253,11 @@ fn change_config(facts: &mut Facts, changes: &[(&str, Value)]) {
     let Some(json) = facts.keys.get_mut("config").and_then(|key| key.json.as_mut()) else { return };
     let span = json.span;
     let Value::Mapping(mapping) = &mut json.value else { return };
-    for (name, value) in changes {
-        let node = |value: Value| Node { value, span, style: crate::parse::tree::Style::Plain };
-        mapping.entries.push(crate::parse::tree::Entry {
-            key: node(Value::String((*name).to_owned())),
-            value: node(value.clone()),
-            merged: false,
-        });
-    }
+    mapping.entries.extend(changes.iter().map(|(name, value)| entry(name, value.clone(), span)));
+}
+
+/// An entry of a supposed value; nothing points at it.
+fn entry(name: &str, value: Value, span: Span) -> Entry {
+    let node = |value: Value| Node { value, span, style: Style::Plain };
+    Entry { key: node(Value::String(name.to_owned())), value: node(value), merged: false }
 }

@@ -34,8 +34,8 @@ pub enum MemberStatus {
 pub enum ReportedTimeline {
     /// A number other than 0.
     Known(i128),
-    /// Missing, null or 0.
-    Unknown,
+    /// Missing, null, 0 or otherwise false to Python; as Python prints it.
+    Unknown(String),
     /// Of a type that cannot be compared.
     Invalid(Raised),
 }
@@ -134,17 +134,29 @@ fn received_or_replayed(wal: &Mapping) -> Option<i128> {
     Some(location("received_location")?.max(location("replayed_location")?))
 }
 
+impl std::fmt::Display for ReportedTimeline {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Known(timeline) => timeline.fmt(formatter),
+            Self::Unknown(text) => text.fmt(formatter),
+            Self::Invalid(raised) => raised.fmt(formatter),
+        }
+    }
+}
+
 fn timeline(data: &Mapping) -> ReportedTimeline {
+    let unknown = |value: &Value| ReportedTimeline::Unknown(python::str(value));
     match data.get("timeline").map(|node| &node.value) {
         Some(Value::Int(timeline)) if *timeline != 0 => ReportedTimeline::Known(*timeline),
         Some(float @ Value::Float(_)) if python::truthy(float) => {
-            python::int(float).map_or(ReportedTimeline::Unknown, ReportedTimeline::Known)
+            python::int(float).map_or_else(|| unknown(float), ReportedTimeline::Known)
         }
         Some(Value::Bool(true)) => ReportedTimeline::Known(1),
         Some(value) if python::truthy(value) => ReportedTimeline::Invalid(Raised::new(
             "TypeError",
             format!("'<' not supported between instances of '{}' and 'int'", python::type_name(value)),
         )),
-        _ => ReportedTimeline::Unknown,
+        Some(value) => unknown(value),
+        None => unknown(&Value::Int(0)),
     }
 }

@@ -85,6 +85,7 @@ struct InputsObject<'a> {
     clusters: Vec<ClusterObject<'a>>,
     configurations: Vec<ConfigurationObject<'a>>,
     skipped: Vec<SkippedObject<'a>>,
+    problems: Vec<ProblemObject<'a>>,
 }
 
 #[derive(Serialize)]
@@ -103,6 +104,12 @@ struct ConfigurationObject<'a> {
     file: &'a str,
     node: Option<&'a str>,
     scope: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ProblemObject<'a> {
+    file: &'a str,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -208,5 +215,41 @@ fn inputs_object<'a>(report: &'a Report<'_>) -> InputsObject<'a> {
         scope: configuration.scope.as_deref(),
     });
     let skipped = snapshot.skipped.iter().map(|skipped| SkippedObject { file: &skipped.name, reason: &skipped.reason });
-    InputsObject { clusters: clusters.collect(), configurations: configurations.collect(), skipped: skipped.collect() }
+    let problems = snapshot
+        .problems
+        .iter()
+        .map(|problem| ProblemObject { file: &problem.name, reason: problem.problem.to_string() });
+    InputsObject {
+        clusters: clusters.collect(),
+        configurations: configurations.collect(),
+        skipped: skipped.collect(),
+        problems: problems.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::source_map::SourceMap;
+    use crate::model::snapshot::Snapshot;
+    use crate::parse::tree::Span;
+
+    #[test]
+    fn places_count_characters_from_one() {
+        let check = |name: &str, expected: serde_json::Value| {
+            let mut sources = SourceMap::default();
+            let id = sources.add(name, "é: 1\r\nfür: [a,\r\n  b]\r\n");
+            let snapshot = Snapshot { sources, ..Snapshot::default() };
+            let report = Report::new(&snapshot, Vec::new(), Vec::new());
+            let label = Label { span: Span::new(id, 13, 21), text: "two".to_owned() };
+            let object = serde_json::to_value(label_object(&report, &label)).expect("plain data");
+            let place = serde_json::json!({ "line": 2, "column": 6, "end_line": 3, "end_column": 4, "text": "two" });
+            for (field, value) in place.as_object().into_iter().chain(expected.as_object()).flatten() {
+                assert_eq!(object[field], *value, "{name}: {field}");
+            }
+        };
+        check("a/patroni.yml", serde_json::json!({ "file": "a/patroni.yml", "dcs_key": null, "rest": null }));
+        check("dcs:/service/a/sync", serde_json::json!({ "file": null, "dcs_key": "/service/a/sync", "rest": null }));
+        check("rest:pg2/patroni", serde_json::json!({ "file": null, "dcs_key": null, "rest": "pg2/patroni" }));
+    }
 }

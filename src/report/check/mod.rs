@@ -168,5 +168,7 @@ mod tests {
         let missing = vec!["no REST answer of pg3".to_owned()];
         assert_eq!(report.unknown, [UnknownRule { code: "PTL2".to_owned(), slug: "slug".to_owned(), missing }]);
         assert!(!report.is_unjudged());
+        let nothing = Report::new(&snapshot, vec![outcome("PTL2", unknown("no DCS snapshot of demo"))], Vec::new());
+        assert!(nothing.is_unjudged());
     }
 }

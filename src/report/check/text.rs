@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::input::source_map::SourceId;
 use crate::model::snapshot::{ClusterSnapshot, DcsKind, RestAnswer};
-use crate::report::check::{Report, UnknownRule};
+use crate::report::check::Report;
 use crate::report::excerpt;
 use crate::report::terminal::{Look, counted, listed, printable, severity_word};
 use crate::rules::finding::{Confidence, Finding, Label, Severity};
@@ -69,7 +69,7 @@ fn write_finding(report: &Report<'_>, look: Look, group: &[&Finding], out: &mut 
     }
     if 1 < group.len() {
         let places: Vec<_> = group[1..].iter().filter_map(|other| place(report, other)).collect();
-        write!(out, "{}", look.wrap("  also: ", "        ", &printable(&listed(&places))))?;
+        write!(out, "{}", look.wrap("  also: ", "        ", &printable(&places.join("\n"))))?;
     }
     for note in &finding.notes {
         write!(out, "{}", look.wrap("  ", "  ", &printable(note)))?;
@@ -119,10 +119,10 @@ fn write_inputs(report: &Report<'_>, look: Look, out: &mut impl Write) -> io::Re
         let node = configuration.node.as_ref().map_or_else(String::new, |node| format!(" of node {node}"));
         lines.push(format!("{name}: configuration{node}"));
     }
-    for skipped in &report.snapshot.skipped {
-        lines.push(format!("{}: not used: {}", skipped.name, skipped.reason));
-    }
     write_list(look, "Read:", &lines, out)?;
+    let skipped = grouped_by(&report.snapshot.skipped, |skipped| (skipped.reason.clone(), skipped.name.as_str()));
+    let skipped = skipped.into_iter().map(|(reason, names)| format!("{reason}: {}", names.join(", ")));
+    write_list(look, "Not used:", &skipped.collect::<Vec<_>>(), out)?;
     let allowed = report.suppressed.iter().map(|suppressed| {
         let finding = &suppressed.finding;
         let place = place(report, finding).map_or_else(String::new, |place| format!("{place}: "));
@@ -188,12 +188,13 @@ fn write_summary(report: &Report<'_>, look: Look, out: &mut impl Write) -> io::R
         .map(|(severity, count)| look.palette.severity(severity, &counted(count, severity_word(severity))))
         .collect();
     let found = if found.is_empty() { look.palette.bold("Nothing found") } else { found.join(", ") };
-    let mut summary = format!("{found} in {}; {} checked", inputs(report), counted(report.checked, "rule"));
+    let allowed = match report.suppressed.len() {
+        0 => String::new(),
+        count => format!(" ({count} more allowed by comments)"),
+    };
+    let mut summary = format!("{found} in {}{allowed}; {} checked", inputs(report), counted(report.checked, "rule"));
     if 0 < report.not_applicable {
         summary.push_str(&format!(", {} not applicable", report.not_applicable));
-    }
-    if !report.suppressed.is_empty() {
-        summary.push_str(&format!(", {} allowed by comments", counted(report.suppressed.len(), "finding")));
     }
     if report.unknown.is_empty() {
         summary.push('.');
@@ -201,32 +202,37 @@ fn write_summary(report: &Report<'_>, look: Look, out: &mut impl Write) -> io::R
         summary.push_str(&format!(", {} could not be judged:", report.unknown.len()));
     }
     write!(out, "{}", look.wrap("", "", &summary))?;
-    for (missing, codes) in by_missing(&report.unknown) {
+    for (missing, codes) in grouped_by(&report.unknown, |rule| (listed(&rule.missing), rule.code.as_str())) {
         let line = format!("{} {}", printable(&missing), look.palette.faint(&format!("({})", codes.join(", "))));
         write!(out, "{}", look.wrap("  ", "    ", &line))?;
     }
     Ok(())
 }
 
-/// `3 configuration files, 1 DCS snapshot and 3 REST answers`
+/// `3 configuration files, 1 DCS snapshot and 2 REST answers`
 fn inputs(report: &Report<'_>) -> String {
     let snapshot = report.snapshot;
     let dcs = snapshot.clusters.iter().filter(|cluster| cluster.dcs.is_some()).count();
-    let rest = snapshot.clusters.iter().map(|cluster| cluster.rest.len()).sum();
-    let counts = [(snapshot.configurations.len(), "configuration file"), (dcs, "DCS snapshot"), (rest, "REST answer")];
+    let rest = snapshot.clusters.iter().flat_map(|cluster| cluster.rest.values());
+    let (answered, silent): (Vec<_>, Vec<_>) = rest.partition(|answer| matches!(answer, RestAnswer::Answered { .. }));
+    let counts = [
+        (snapshot.configurations.len(), "configuration file"),
+        (dcs, "DCS snapshot"),
+        (answered.len(), "REST answer"),
+        (silent.len(), "unanswered REST request"),
+    ];
     let counts: Vec<_> =
         counts.into_iter().filter(|(count, _)| 0 < *count).map(|(count, noun)| counted(count, noun)).collect();
     if counts.is_empty() { "no input".to_owned() } else { listed(&counts) }
 }
 
-/// The codes of the rules that miss the same facts, in order of first appearance.
-fn by_missing(unknown: &[UnknownRule]) -> Vec<(String, Vec<&str>)> {
-    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
-    for rule in unknown {
-        let missing = listed(&rule.missing);
-        match groups.iter_mut().find(|(facts, _)| *facts == missing) {
-            Some((_, codes)) => codes.push(&rule.code),
-            None => groups.push((missing, vec![&rule.code])),
+/// The values of each key, keys in order of first appearance.
+fn grouped_by<'a, T, V>(items: &'a [T], key_and_value: impl Fn(&'a T) -> (String, V)) -> Vec<(String, Vec<V>)> {
+    let mut groups: Vec<(String, Vec<V>)> = Vec::new();
+    for (key, value) in items.iter().map(key_and_value) {
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, values)) => values.push(value),
+            None => groups.push((key, vec![value])),
         }
     }
     groups
@@ -359,8 +365,8 @@ mod tests {
               Likely, not certain.
               more: patrolint explain PTL303
 
-            2 errors, 1 warning, 1 note in 2 configuration files; 3 rules checked, 1 not
-            applicable, 3 could not be judged:
+            2 errors, 1 warning, 1 note in 2 configuration files (1 more allowed by
+            comments); 3 rules checked, 1 not applicable, 3 could not be judged:
               no REST answers of pg3 (PTL412, PTL413)
               the PostgreSQL version (PTL414)
             "#);
@@ -376,9 +382,14 @@ mod tests {
             Read:
               pg1/patroni.yml: configuration of node pg1
               pg2/patroni.yml: configuration of node pg2
-              logs/pg1.log: not used: a log
 
-            2 errors, 1 warning, 1 note in 2 configuration files; 3 rules checked, 1 not applicable, 3 could not be judged:
+            Not used:
+              a log: logs/pg1.log
+
+            Allowed by comments:
+              pg1/patroni.yml:1:1: PTL120 scope-is-short: a demonstration
+
+            2 errors, 1 warning, 1 note in 2 configuration files (1 more allowed by comments); 3 rules checked, 1 not applicable, 3 could not be judged:
               no REST answers of pg3 (PTL412, PTL413)
               the PostgreSQL version (PTL414)
             "#);

@@ -92,11 +92,11 @@ impl<W: Write> Text<'_, W> {
     fn dependencies(&mut self) -> io::Result<()> {
         for dependency in &self.prediction.depends_on {
             writeln!(self.out)?;
-            writeln!(self.out, "  {} {}", self.palette.bold("Missing:"), printable(&dependency.fact))?;
+            self.section("Missing", std::slice::from_ref(&dependency.fact))?;
             for (value, outcome) in &dependency.outcomes {
-                self.wrapped("    ", &format!("{value} → {outcome}"))?;
+                self.section("", &[format!("{value} → {outcome}")])?;
             }
-            writeln!(self.out, "    to find out: {}", printable(&dependency.how_to_tell))?;
+            self.section("", &[format!("To find out: {}", dependency.how_to_tell)])?;
         }
         Ok(())
     }
@@ -237,7 +237,12 @@ impl<W: Write> Text<'_, W> {
         let width = ways.iter().map(|way| way.what.width()).max().unwrap_or(0);
         for (index, way) in ways.iter().enumerate() {
             let padding = " ".repeat(width - way.what.width());
-            writeln!(self.out, "    {}  {}{padding}   {}", index + 1, printable(&way.what), printable(&way.outcome))?;
+            let lead = format!("    {}  {}{padding}   ", index + 1, printable(&way.what));
+            let room = self.width.saturating_sub(lead.width()).max(24);
+            for (number, line) in wrap(&way.outcome, room).into_iter().enumerate() {
+                let indent = if number == 0 { lead.clone() } else { " ".repeat(lead.width()) };
+                writeln!(self.out, "{indent}{line}")?;
+            }
             if let Some(command) = &way.command {
                 writeln!(self.out, "       {}", self.palette.faint(&printable(command)))?;
             }
@@ -249,7 +254,7 @@ impl<W: Write> Text<'_, W> {
         writeln!(self.out)?;
         let seen = self.prediction.seen.join(", ");
         let assumptions = &self.prediction.assumptions;
-        if assumptions.is_empty() {
+        if assumptions.is_empty() && self.prediction.verdict != Verdict::Depends {
             return self.wrapped("  ", &format!("Seen: {seen}. Nothing had to be assumed."));
         }
         self.wrapped("  ", &format!("Seen: {seen}."))?;
@@ -289,7 +294,11 @@ impl<W: Write> Text<'_, W> {
 
 /// The question in a few words: `switchover pg1 → pg2`.
 fn subject(prediction: &Prediction) -> String {
-    let leader = prediction.leader.as_deref().unwrap_or("no leader");
+    let leader = match (&prediction.leader, prediction.verdict) {
+        (Some(leader), _) => leader,
+        (None, Verdict::Depends) => "?",
+        (None, _) => "no leader",
+    };
     match &prediction.question {
         Question::Change { kind, request, via } => {
             let from = request.leader().unwrap_or(leader);
@@ -335,9 +344,8 @@ fn row(report: &GateReport) -> [String; 4] {
     };
     let because = match (report.reached, report.gate) {
         (false, Gate::Race) => format!("not reached; with the lock free: {}", report.because),
-        (false, Gate::Leader) => format!("not reached; by itself: {}", report.because),
-        (false, Gate::Api) => format!("not on this way or not reached; by itself: {}", report.because),
-        (false, Gate::Ctl) => format!("not on this way; by itself: {}", report.because),
+        (false, Gate::Ctl) => format!("not on this way; on its own: {}", report.because),
+        (false, _) => format!("not reached; on its own: {}", report.because),
         (true, _) => report.because.clone(),
     };
     [report.gate.name().to_owned(), printable(&judged_on).into_owned(), verdict.to_owned(), because]
@@ -350,6 +358,7 @@ fn consequences(prediction: &Prediction) -> Vec<String> {
         None => "There is no leader, and none is made.".to_owned(),
     };
     let answer = match (evaluation.http_status, &evaluation.http_body) {
+        (Some(status), Some(body)) if body.contains('"') => format!("HTTP {status}: {body}"),
         (Some(status), Some(body)) => format!("HTTP {status} \"{body}\""),
         (Some(status), None) => format!("HTTP {status}"),
         (None, _) => "No HTTP answer".to_owned(),
