@@ -32,6 +32,9 @@ pub struct Scene<'a> {
     members: BTreeMap<String, Value>,
 }
 
+/// Scope, if a file tells one, and namespace.
+type ClusterName<'a> = (Option<&'a str>, String);
+
 /// The dynamic configuration of a cluster, or the text that it would start with.
 #[derive(Clone, Copy, Debug)]
 pub struct Dynamic<'a> {
@@ -80,8 +83,8 @@ pub struct Subject<'a> {
     pub configuration: Option<&'a LocalConfiguration>,
     /// The dynamic configuration that counts here, if known.
     pub dynamic: Option<Dynamic<'a>>,
-    /// The names that expressions know.
-    pub values: BTreeMap<String, Value>,
+    /// The names that expressions know, a map.
+    pub values: Value,
 }
 
 impl<'a> Scene<'a> {
@@ -101,7 +104,7 @@ impl<'a> Scene<'a> {
             let is_known = cluster.dcs.is_some() || !cluster.rest.is_empty();
             scenes.push(Self::new(snapshot, is_known.then_some(cluster), configurations, version));
         }
-        let mut alone: Vec<((Option<&str>, String), Vec<&LocalConfiguration>)> = Vec::new();
+        let mut alone: Vec<(ClusterName<'_>, Vec<&LocalConfiguration>)> = Vec::new();
         for (index, configuration) in snapshot.configurations.iter().enumerate().filter(|(index, _)| !taken[*index]) {
             let key = (configuration.scope.as_deref(), namespace(configuration));
             match alone.iter_mut().find(|(other, _)| key.0.is_some() && *other == key) {
@@ -254,7 +257,7 @@ impl<'a> Scene<'a> {
             values.insert("dynamic_origin".into(), dynamic.origin.into());
             values.insert("effective".into(), effective(dynamic.node.as_mapping(), self.version()));
         }
-        Subject { scene: self, member, configuration, dynamic, values }
+        Subject { scene: self, member, configuration, dynamic, values: Value::from(values) }
     }
 
     fn deciding_version(&self) -> Option<PatroniVersion> {

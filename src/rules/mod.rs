@@ -16,8 +16,9 @@ pub mod place;
 pub mod registry;
 pub mod suppression;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use minijinja::value::merge_maps;
 use minijinja::{ErrorKind, Value};
 
 use crate::model::snapshot::Snapshot;
@@ -103,11 +104,8 @@ fn judge(registry: &Registry, rule: &Rule, scenes: &[Subjects<'_>]) -> Vec<Outco
 /// Whether the rule's domain is there at all.
 fn speaks_about(rule: &Rule, scene: &Scene<'_>, missing: &mut BTreeSet<String>) -> bool {
     let (each, needs) = (&rule.page().each, &rule.page().needs);
-    if each.contains(&Each::Members) {
-        if let Some(cluster) = scene.cluster.filter(|cluster| cluster.dcs.is_none()) {
-            missing.insert(format!("no DCS snapshot of {}", cluster.scope));
-        }
-    }
+    let without_dcs = scene.cluster.filter(|cluster| each.contains(&Each::Members) && cluster.dcs.is_none());
+    missing.extend(without_dcs.map(|cluster| format!("no DCS snapshot of {}", cluster.scope)));
     let is_local = |each: &Each| matches!(each, Each::Configurations | Each::Dynamics);
     each.iter().any(is_local) || needs.contains(&Need::Configurations) || scene.cluster.is_some()
 }
@@ -120,9 +118,9 @@ fn speaks_about(rule: &Rule, scene: &Scene<'_>, missing: &mut BTreeSet<String>) 
 fn judge_one(registry: &Registry, rule: &Rule, subject: &Subject<'_>) -> Result<Option<Vec<Finding>>, Vec<String>> {
     let page = rule.page();
     let lacking = subject.missing(&page.needs);
-    let mut values = subject.values.clone();
+    let values = &subject.values;
     let applies = page.applies.is_none()
-        || match holds(registry, rule, "applies", &values) {
+        || match holds(registry, rule, "applies", values) {
             Ok(applies) => applies,
             Err(unreadable) if lacking.is_empty() => return Err(unreadable),
             Err(_) => true,
@@ -139,21 +137,24 @@ fn judge_one(registry: &Registry, rule: &Rule, subject: &Subject<'_>) -> Result<
             return Ok(Some(Vec::new()));
         }
         let labels = affected.iter().filter_map(|name| version_label(subject, name)).collect();
-        values.insert("affected".into(), affected.iter().map(|name| subject.scene.member_value(name)).collect());
+        let members: Value = affected.iter().map(|name| subject.scene.member_value(name)).collect();
+        let values = merge_maps([Value::from_pairs([("affected", members)]), values.clone()]);
         let fires = page.when.is_none() || holds(registry, rule, "when", &values)?;
-        let hits = if fires { vec![Hit { labels, values: Vec::new() }] } else { Vec::new() };
-        return Ok(Some(hits.into_iter().map(|hit| finding(registry, rule, Some(subject), &values, hit)).collect()));
+        let found = fires.then(|| finding(registry, rule, Some(subject), &values, labels));
+        return Ok(Some(found.into_iter().collect()));
     }
     let hits = match rule.function {
         Some(function) => function(subject)?,
         None => vec![Hit::default()],
     };
     let mut findings = Vec::new();
-    for mut hit in hits {
-        let mut values = values.clone();
-        values.extend(std::mem::take(&mut hit.values).into_iter().map(|(name, value)| (name.to_owned(), value)));
+    for Hit { labels, values: more } in hits {
+        let values = match more.is_empty() {
+            true => values.clone(),
+            false => merge_maps([Value::from_pairs(more), values.clone()]),
+        };
         if page.when.is_none() || holds(registry, rule, "when", &values)? {
-            findings.push(finding(registry, rule, Some(subject), &values, hit));
+            findings.push(finding(registry, rule, Some(subject), &values, labels));
         }
     }
     Ok(Some(findings))
@@ -164,7 +165,7 @@ fn judge_one(registry: &Registry, rule: &Rule, subject: &Subject<'_>) -> Result<
 /// # Errors
 ///
 /// What is missing: the condition reads a fact that is not there.
-fn holds(registry: &Registry, rule: &Rule, name: &str, values: &BTreeMap<String, Value>) -> Result<bool, Vec<String>> {
+fn holds(registry: &Registry, rule: &Rule, name: &str, values: &Value) -> Result<bool, Vec<String>> {
     let template = registry.environment().get_template(&format!("{} {name}", rule.code()));
     let result = template.and_then(|template| template.render(values));
     result.map(|text| !text.is_empty()).map_err(|error| {
@@ -214,8 +215,8 @@ pub(crate) fn finding(
     registry: &Registry,
     rule: &Rule,
     subject: Option<&Subject<'_>>,
-    values: &BTreeMap<String, Value>,
-    hit: Hit,
+    values: &Value,
+    mut labels: Vec<Label>,
 ) -> Finding {
     let page = rule.page();
     let render = |name: &str| {
@@ -225,7 +226,6 @@ pub(crate) fn finding(
     let severity = page.severity.iter().enumerate().find(|(index, (_, condition))| {
         condition.is_none() || render(&format!("severity {index}")).is_some_and(|text| !text.is_empty())
     });
-    let mut labels = hit.labels;
     let mut places = Vec::new();
     for (index, at) in page.at.iter().enumerate() {
         if at.when.is_some() && render(&format!("place {index}")).is_none_or(|text| text.is_empty()) {
@@ -245,7 +245,7 @@ pub(crate) fn finding(
         code: page.code.clone(),
         slug: page.slug.clone(),
         severity: severity
-            .or(page.severity.iter().enumerate().last())
+            .or(page.severity.iter().enumerate().next_back())
             .map_or(Severity::Warning, |(_, (level, _))| *level),
         confidence: page.confidence,
         message: render("message").unwrap_or_else(|| page.title.clone()),

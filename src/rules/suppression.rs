@@ -3,15 +3,12 @@
 //! A comment behind a value allows findings on its own line; one that stands alone allows them on the next line that
 //! holds something. Without a reason it allows nothing and is itself a finding, as is one that nothing matched.
 
-use std::collections::BTreeMap;
-
 use minijinja::Value;
 
 use crate::input::source_map::{Source, SourceId};
 use crate::model::snapshot::Snapshot;
 use crate::parse::tree::Span;
 use crate::rules::finding::{Finding, Label, Outcome};
-use crate::rules::functions::Hit;
 use crate::rules::registry::Registry;
 use crate::rules::{Judgement, finding};
 
@@ -82,12 +79,10 @@ fn report(registry: &Registry, judgements: &mut Vec<Judgement>, allowance: &Allo
         return;
     }
     let Some(rule) = registry.find(code) else { return };
-    let values = BTreeMap::from([
-        ("rule".to_owned(), Value::from(allowance.rule.clone())),
-        ("is_known".to_owned(), Value::from(target.is_some())),
-    ]);
-    let hit = Hit { labels: vec![Label { span: allowance.span, text: String::new() }], values: Vec::new() };
-    let found = finding(registry, rule, None, &values, hit);
+    let values =
+        Value::from_pairs([("rule", Value::from(allowance.rule.clone())), ("is_known", Value::from(target.is_some()))]);
+    let label = Label { span: allowance.span, text: String::new() };
+    let found = finding(registry, rule, None, &values, vec![label]);
     match judgements.iter_mut().find(|(judged, _, _)| judged == code) {
         Some((_, _, Outcome::Checked(findings))) => findings.push(found),
         Some((_, _, outcome)) => *outcome = Outcome::Checked(vec![found]),

@@ -96,23 +96,20 @@ pub fn failsafe_members(subject: &Subject<'_>) -> Found {
 pub fn pending_switchover(subject: &Subject<'_>) -> Found {
     let scene = subject.scene;
     let Some(text) = scene.key_text("failover") else { return Ok(Vec::new()) };
-    let Some(span) = place::key(scene, "failover", &[]) else { return Ok(Vec::new()) };
     let request = match FailoverKey::load(text, scene.key_json("failover")) {
         Ok(request) if request.is_requested() => request,
         _ => return Ok(Vec::new()),
     };
     let candidate = request.candidate().unwrap_or_default();
-    let span = match candidate {
-        "" => span,
-        _ => place::key(scene, "failover", &["member"]).unwrap_or(span),
-    };
     let is_sync = scene.model().is_some_and(|model| model.sync.matches(candidate));
     Ok(vec![
-        Hit::at(span, "")
+        Hit::default()
             .with("candidate", candidate)
             .with("is_switchover", request.leader().is_some())
             .with("requested_leader", request.leader().unwrap_or_default())
             .with("is_scheduled", request.scheduled_at.is_some())
+            .with("is_naive", request.scheduled_at.as_ref().is_some_and(|time| time.at.is_none()))
+            .with("scheduled_at", request.scheduled_at.as_ref().map(|time| time.text.clone()).unwrap_or_default())
             .with("is_member", scene.member_names().contains(&candidate))
             .with("is_sync_standby", is_sync),
     ])

@@ -4,6 +4,7 @@ mod failover;
 mod placement;
 mod scalars;
 mod schema;
+mod settings;
 mod structure;
 
 use minijinja::Value;
@@ -29,6 +30,7 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("boolean_keys", scalars::boolean_keys),
     ("bootstrap_drift", placement::bootstrap_drift),
     ("config_key_shape", failover::config_key_shape),
+    ("controlled_parameters", settings::controlled_parameters),
     ("date_scalars", scalars::date_scalars),
     ("duplicate_keys", structure::duplicate_keys),
     ("failsafe_members", failover::failsafe_members),
@@ -46,6 +48,12 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("sexagesimal_integers", scalars::sexagesimal_integers),
     ("strings_used_as_booleans", scalars::strings_used_as_booleans),
     ("sync_key_shape", failover::sync_key_shape),
+    ("rejected_parameters", settings::rejected_parameters),
+    ("replication_circles", settings::replication_circles),
+    ("rule_lists", settings::rule_lists),
+    ("trusting_rules", settings::trusting_rules),
+    ("unreadable_integers", settings::unreadable_integers),
+    ("unsafe_durability", settings::unsafe_durability),
     ("unknown_keys", placement::unknown_keys),
 ];
 

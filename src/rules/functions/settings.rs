@@ -1,0 +1,200 @@
+//! Settings that Patroni replaces, drops or writes as nobody meant.
+
+use crate::parse::python;
+use crate::parse::tree::{Node, Span, Value};
+use crate::rules::facts::Subject;
+use crate::rules::functions::{Hit, documents};
+
+type Found = Result<Vec<Hit>, Vec<String>>;
+
+/// Settings that `parse_int` reads, each with its default and base unit.
+///
+/// Source: patroni/global_config.py, `GlobalConfig.get_int` and its callers, 4.1.5.
+const INTEGERS: [(&str, &str, Option<&str>); 9] = [
+    ("maximum_lag_on_failover", "1048576 bytes", None),
+    ("maximum_lag_on_syncnode", "-1 (no limit)", None),
+    ("max_timelines_history", "0 (all)", None),
+    ("member_slots_ttl", "1800 s", Some("s")),
+    ("primary_start_timeout", "300 s", None),
+    ("primary_stop_timeout", "0 (no limit)", None),
+    ("master_start_timeout", "300 s", None),
+    ("master_stop_timeout", "0 (no limit)", None),
+    ("synchronous_node_count", "1", None),
+];
+
+/// Numbers that Patroni cannot read and replaces by their defaults.
+pub fn unreadable_integers(subject: &Subject<'_>) -> Found {
+    let Some(dynamic) = subject.dynamic else { return Ok(Vec::new()) };
+    let mut hits = Vec::new();
+    for (key, default, unit) in INTEGERS {
+        let Some(node) = dynamic.node.get(key) else { continue };
+        if node.value != Value::Null && python::parse_int(&node.value, unit).is_none() {
+            let hit = Hit::at(node.span, format!("counts as {default}")).with("key", key).with("default", default);
+            hits.push(hit.with("value", python::str(&node.value)));
+        }
+    }
+    Ok(hits)
+}
+
+/// Parameters that Patroni passes to PostgreSQL itself: the default and, for numbers, the smallest value in its unit.
+///
+/// Source: patroni/postgresql/config.py, `ConfigHandler.CMDLINE_OPTIONS`, 4.1.5.
+const CONTROLLED: [(&str, &str, Option<(i128, Option<&str>)>); 15] = [
+    ("listen_addresses", "from postgresql.listen", None),
+    ("port", "from postgresql.listen", None),
+    ("cluster_name", "from scope", None),
+    ("wal_level", "hot_standby", None),
+    ("hot_standby", "on", None),
+    ("max_connections", "100", Some((25, None))),
+    ("max_wal_senders", "10", Some((3, None))),
+    ("wal_keep_segments", "8", Some((1, None))),
+    ("wal_keep_size", "128MB", Some((16, Some("MB")))),
+    ("max_prepared_transactions", "0", Some((0, None))),
+    ("max_locks_per_transaction", "64", Some((32, None))),
+    ("track_commit_timestamp", "off", None),
+    ("max_replication_slots", "10", Some((4, None))),
+    ("max_worker_processes", "8", Some((2, None))),
+    ("wal_log_hints", "on", None),
+];
+
+/// Parameters in the node's own file that count in the dynamic configuration only.
+pub fn controlled_parameters(subject: &Subject<'_>) -> Found {
+    let Some(file) = subject.configuration.and_then(|configuration| configuration.document.as_ref()) else {
+        return Ok(Vec::new());
+    };
+    let Some(parameters) = file.at(&["postgresql", "parameters"]).and_then(Node::as_mapping) else {
+        return Ok(Vec::new());
+    };
+    let dynamic = subject.dynamic.and_then(|dynamic| dynamic.node.at(&["postgresql", "parameters"]));
+    let mut hits = Vec::new();
+    for entry in parameters.effective() {
+        let name = python::str(&entry.key.value).to_lowercase();
+        let Some((name, default, _)) = CONTROLLED.iter().find(|(known, _, _)| *known == name) else { continue };
+        let value = python::str(&entry.value.value);
+        let in_effect = dynamic.and_then(|dynamic| dynamic.get(name)).map(|node| python::str(&node.value));
+        let is_same = in_effect.as_ref().unwrap_or(&(*default).to_owned()).eq_ignore_ascii_case(&value);
+        hits.push(
+            Hit::at(entry.key.span, "")
+                .with("name", *name)
+                .with("value", value)
+                .with("is_same", is_same)
+                .with("is_settable", !default.starts_with("from"))
+                .with("default", *default)
+                .with("in_effect", in_effect.unwrap_or_default()),
+        );
+    }
+    Ok(hits)
+}
+
+/// Parameters in the dynamic configuration that Patroni replaces by their defaults.
+pub fn rejected_parameters(subject: &Subject<'_>) -> Found {
+    let Some(parameters) = subject.dynamic.and_then(|dynamic| dynamic.node.at(&["postgresql", "parameters"])) else {
+        return Ok(Vec::new());
+    };
+    let mut hits = Vec::new();
+    for (name, default, limit) in CONTROLLED {
+        let (Some(node), Some((minimum, unit))) = (parameters.get(name), limit) else { continue };
+        if python::parse_int(&node.value, unit).is_none_or(|number| number < minimum) {
+            hits.push(
+                Hit::at(node.span, format!("{default} is used instead"))
+                    .with("name", name)
+                    .with("value", python::str(&node.value))
+                    .with("minimum", format!("{minimum}{}", unit.unwrap_or_default()))
+                    .with("default", default),
+            );
+        }
+    }
+    Ok(hits)
+}
+
+/// `pg_hba` and `pg_ident` that are no lists of texts.
+///
+/// Source: patroni/postgresql/config.py, `ConfigWriter.writelines`, 4.1.5.
+pub fn rule_lists(subject: &Subject<'_>) -> Found {
+    let mut hits = Vec::new();
+    for (key, node) in sections(subject, "pg_hba").into_iter().chain(sections(subject, "pg_ident")) {
+        match &node.value {
+            Value::String(_) => {
+                hits.push(Hit::at(first_line(subject, node), "").with("key", key).with("is_text", true))
+            }
+            Value::Sequence(items) => {
+                let wrong = items.iter().filter(|item| !matches!(item.value, Value::String(_) | Value::Null));
+                for item in wrong {
+                    hits.push(Hit::at(first_line(subject, item), "").with("key", key).with("is_text", false));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(hits)
+}
+
+/// Lines of `pg_hba` that let remote users in without a password.
+pub fn trusting_rules(subject: &Subject<'_>) -> Found {
+    let mut hits = Vec::new();
+    for (_, node) in sections(subject, "pg_hba") {
+        for item in node.as_sequence().unwrap_or_default() {
+            let Some(line) = item.as_str() else { continue };
+            let fields: Vec<&str> = line.split_whitespace().take_while(|field| !field.starts_with('#')).collect();
+            let [kind, _, _, address, rest @ ..] = fields.as_slice() else { continue };
+            let is_remote = kind.starts_with("host")
+                && !["127.", "::1", "localhost", "samehost"].iter().any(|local| address.starts_with(local));
+            if is_remote && rest.contains(&"trust") {
+                let everybody = matches!(*address, "0.0.0.0/0" | "::/0" | "all" | "0.0.0.0" | "::");
+                hits.push(Hit::at(item.span, "").with("address", *address).with("everybody", everybody));
+            }
+        }
+    }
+    Ok(hits)
+}
+
+/// Parameters that make PostgreSQL lose what it has acknowledged.
+pub fn unsafe_durability(subject: &Subject<'_>) -> Found {
+    let is_synchronous = subject.global().is_some_and(|global| global.synchronous_mode);
+    let mut hits = Vec::new();
+    for (name, values, needs_sync) in [
+        ("fsync", &["off", "false", "no", "0"][..], false),
+        ("full_page_writes", &["off", "false", "no", "0"][..], false),
+        ("synchronous_commit", &["off", "false", "no", "0", "local"][..], true),
+    ] {
+        for (_, node) in sections(subject, "parameters") {
+            let Some(node) = node.get(name) else { continue };
+            let value = python::str(&node.value).to_lowercase();
+            if values.contains(&value.as_str()) && (is_synchronous || !needs_sync) {
+                let value = if node.value == Value::Bool(false) { "off".to_owned() } else { value };
+                hits.push(Hit::at(node.span, "").with("name", name).with("value", value).with("is_fatal", !needs_sync));
+            }
+        }
+    }
+    Ok(hits)
+}
+
+/// Members that replicate from one another in a circle, or from themselves.
+///
+/// Source: patroni/postgresql/sync.py, `_ReplicaList._should_cascade`, 3.3.7 and 4.0.6 to 4.1.5.
+pub fn replication_circles(subject: &Subject<'_>) -> Found {
+    let (Some(model), Some(name)) = (subject.scene.model(), subject.member) else { return Ok(Vec::new()) };
+    let upstream = |name: &str| model.member(name)?.tags.as_ref().ok()?.replicatefrom.as_deref();
+    let mut circle = vec![name.to_owned()];
+    let mut current = name;
+    for _ in 0..model.members.len() {
+        let Some(next) = upstream(current).filter(|next| model.member(next).is_some()) else { return Ok(Vec::new()) };
+        circle.push(next.to_owned());
+        if next == name {
+            return Ok(vec![Hit::default().with("circle", circle)]);
+        }
+        current = next;
+    }
+    Ok(Vec::new())
+}
+
+/// The settings of this name below `postgresql` in the file, in its `bootstrap.dcs` or in the dynamic configuration.
+fn sections<'a>(subject: &Subject<'a>, key: &'static str) -> Vec<(&'static str, &'a Node)> {
+    documents(subject).into_iter().filter_map(|node| Some((key, node.at(&["postgresql", key])?))).collect()
+}
+
+fn first_line(subject: &Subject<'_>, node: &Node) -> Span {
+    let text = subject.scene.snapshot.sources.get(node.span.source).slice(node.span.start, node.span.end);
+    let end = text.find('\n').unwrap_or(text.len());
+    Span { end: node.span.start + text[..end].trim_end().len(), ..node.span }
+}
