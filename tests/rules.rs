@@ -1,6 +1,6 @@
 //! Every rule page is its own test, and every capture of a real cluster has the findings that it deserves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use patrolint::input::offline;
 use patrolint::model::snapshot::Snapshot;
@@ -53,6 +53,46 @@ fn every_page_fires_on_its_bad_examples_and_is_silent_on_the_good_ones() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// What the rules say about their bad examples, one snapshot for each group of pages.
+#[test]
+fn bad_examples_are_explained() {
+    let registry = Registry::builtin();
+    let mut groups: BTreeMap<&str, String> = BTreeMap::new();
+    for rule in registry.rules() {
+        for example in examples(rule.markdown()).into_iter().filter(|example| example.is_bad) {
+            let snapshot = example.snapshot();
+            let found = findings(&registry, &snapshot, example.patroni_version.clone());
+            let text = groups.entry(rule.group()).or_default();
+            for finding in found.iter().filter(|finding| finding.code == rule.code()) {
+                text.push_str(&shown(&snapshot, std::slice::from_ref(finding)));
+                for label in finding.labels.iter().filter(|label| !label.text.is_empty()) {
+                    text.push_str(&format!("\n  ^ {}", label.text));
+                }
+                finding.notes.iter().for_each(|note| text.push_str(&format!("\n  {note}")));
+                text.push_str(&format!("\n  help: {}\n", finding.help.as_deref().expect("every rule has help")));
+            }
+        }
+    }
+    for (group, text) in groups {
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(format!("rules-{group}"), text);
+        });
+    }
+}
+
+#[test]
+fn built_in_pages_pass_as_user_pages() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+    for group in std::fs::read_dir(root).expect("the folder exists").flatten().filter(|entry| entry.path().is_dir()) {
+        for page in std::fs::read_dir(group.path()).expect("the folder exists").flatten() {
+            let name = format!("{}/{}", group.file_name().display(), page.file_name().display());
+            let text = std::fs::read_to_string(page.path()).expect("pages are readable");
+            let errors = Registry::builtin().with_pages([(name.as_str(), text.as_str())]).err();
+            assert_eq!(errors, None);
+        }
+    }
 }
 
 #[test]

@@ -30,6 +30,10 @@ pub struct Scene<'a> {
     pub given_version: Option<PatroniVersion>,
     base: BTreeMap<String, Value>,
     members: BTreeMap<String, Value>,
+    /// The configuration files in the same order, as expressions see them.
+    files: Vec<Value>,
+    /// The dynamic configuration in the DCS, as expressions see it: as written, and as Patroni reads it.
+    dynamic: Option<(Value, Value)>,
 }
 
 /// Scope, if a file tells one, and namespace.
@@ -43,6 +47,9 @@ pub struct Dynamic<'a> {
     /// What to call it: `/config` or `bootstrap.dcs`.
     pub origin: &'static str,
 }
+
+/// Origin of the dynamic configuration in the DCS.
+const STORED: &str = "/config";
 
 /// All evaluations of a scene, by what rules ask for.
 pub struct Subjects<'a> {
@@ -131,12 +138,17 @@ impl<'a> Scene<'a> {
             given_version,
             base: BTreeMap::new(),
             members: BTreeMap::new(),
+            files: Vec::new(),
+            dynamic: None,
         };
         scene.patroni = scene.deciding_version();
         if let Some(dcs) = cluster.and_then(|cluster| cluster.dcs.as_ref()) {
             scene.loaded = Some(Cluster::load(&dcs.keys, scene.version()));
         }
         scene.members = scene.member_values();
+        scene.files =
+            scene.configurations.iter().map(|configuration| scene.configuration_value(configuration)).collect();
+        scene.dynamic = scene.dynamic().map(|dynamic| scene.dynamic_values(dynamic));
         scene.base = scene.base_values();
         scene
     }
@@ -203,7 +215,7 @@ impl<'a> Scene<'a> {
 
     /// The dynamic configuration in the DCS.
     pub fn dynamic(&self) -> Option<Dynamic<'a>> {
-        self.key_json("config").map(|node| Dynamic { node, origin: "/config" })
+        self.key_json("config").map(|node| Dynamic { node, origin: STORED })
     }
 
     /// Everything in this scene that rules are evaluated on.
@@ -250,14 +262,22 @@ impl<'a> Scene<'a> {
             values.insert("member".into(), member.clone());
         }
         if let Some(configuration) = configuration {
-            values.insert("configuration".into(), self.configuration_value(configuration));
+            let known =
+                self.configurations.iter().zip(&self.files).find(|(known, _)| std::ptr::eq(**known, configuration));
+            values.extend(known.map(|(_, file)| ("configuration".to_owned(), file.clone())));
         }
         if let Some(dynamic) = dynamic {
-            values.insert("dynamic".into(), value(dynamic.node));
+            let stored = self.dynamic.clone().filter(|_| dynamic.origin == STORED);
+            let (written, effective) = stored.unwrap_or_else(|| self.dynamic_values(dynamic));
+            values.insert("dynamic".into(), written);
             values.insert("dynamic_origin".into(), dynamic.origin.into());
-            values.insert("effective".into(), effective(dynamic.node.as_mapping(), self.version()));
+            values.insert("effective".into(), effective);
         }
         Subject { scene: self, member, configuration, dynamic, values: Value::from(values) }
+    }
+
+    fn dynamic_values(&self, dynamic: Dynamic<'_>) -> (Value, Value) {
+        (value(dynamic.node), effective(dynamic.node.as_mapping(), self.version()))
     }
 
     fn deciding_version(&self) -> Option<PatroniVersion> {
@@ -278,8 +298,7 @@ impl<'a> Scene<'a> {
         if let Some(version) = self.patroni {
             put("patroni", version.to_string().into());
         }
-        let files = self.configurations.iter().map(|configuration| self.configuration_value(configuration));
-        put("configurations", files.collect());
+        put("configurations", self.files.iter().cloned().collect());
         let Some(cluster) = self.cluster else { return base };
         put("answers", cluster.rest.iter().map(|(name, answer)| answer_value(name, answer)).collect());
         put("scope", cluster.scope.clone().into());

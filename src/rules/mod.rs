@@ -219,20 +219,23 @@ pub(crate) fn finding(
     mut labels: Vec<Label>,
 ) -> Finding {
     let page = rule.page();
-    let render = |name: &str| {
-        let template = registry.environment().get_template(&format!("{} {name}", page.code)).ok()?;
-        template.render(values).ok().map(|text| text.trim().to_owned())
+    let write = |text: &str| match text.contains('{') {
+        true => registry.environment().render_str(text, values).ok().map(|text| text.trim().to_owned()),
+        false => Some(text.to_owned()),
     };
-    let severity = page.severity.iter().enumerate().find(|(index, (_, condition))| {
-        condition.is_none() || render(&format!("severity {index}")).is_some_and(|text| !text.is_empty())
-    });
+    let is_true = |name: String| holds(registry, rule, &name, values).unwrap_or(false);
+    let severity = page
+        .severity
+        .iter()
+        .enumerate()
+        .find(|(index, (_, condition))| condition.is_none() || is_true(format!("severity {index}")));
     let mut places = Vec::new();
     for (index, at) in page.at.iter().enumerate() {
-        if at.when.is_some() && render(&format!("place {index}")).is_none_or(|text| text.is_empty()) {
+        if at.when.is_some() && !is_true(format!("place {index}")) {
             continue;
         }
         if let Some((span, is_exact)) = subject.and_then(|subject| place::resolve(subject, &at.route)) {
-            let text = render(&format!("label {index}")).unwrap_or_default();
+            let text = write(&at.text).unwrap_or_default();
             places.push((is_exact, Label { span, text }));
         }
     }
@@ -248,13 +251,10 @@ pub(crate) fn finding(
             .or(page.severity.iter().enumerate().next_back())
             .map_or(Severity::Warning, |(_, (level, _))| *level),
         confidence: page.confidence,
-        message: render("message").unwrap_or_else(|| page.title.clone()),
+        message: write(&page.message).unwrap_or_else(|| page.title.clone()),
         labels,
-        notes: (0..page.notes.len())
-            .filter_map(|index| render(&format!("note {index}")))
-            .filter(|note| !note.is_empty())
-            .collect(),
-        help: page.help.as_ref().and_then(|_| render("help")).filter(|help| !help.is_empty()),
+        notes: page.notes.iter().filter_map(|note| write(note)).filter(|note| !note.is_empty()).collect(),
+        help: page.help.as_ref().and_then(|help| write(help)).filter(|help| !help.is_empty()),
         caused_by: None,
     }
 }

@@ -1,5 +1,7 @@
 //! All rules: the built-in pages, the table of known bugs, and a user's own pages.
 
+use std::collections::BTreeSet;
+
 use minijinja::Environment;
 
 use crate::rules::expression;
@@ -17,6 +19,15 @@ pub struct Registry {
     environment: Environment<'static>,
 }
 
+/// Whether the templates of a page's texts are known to be well-formed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Texts {
+    /// The built-in pages: a test renders them.
+    Trusted,
+    /// A user's pages.
+    Checked,
+}
+
 /// One rule.
 pub struct Rule {
     page: Page,
@@ -30,9 +41,12 @@ impl Registry {
     }
 
     fn read(pages: &[(&str, &str)]) -> Result<Self, Vec<PageError>> {
-        let empty = Self { rules: Vec::new(), environment: expression::environment() };
-        let registry = empty.with_pages(pages.iter().copied())?;
-        registry.with(known_bugs::pages().map_err(|error| vec![error])?)
+        let mut registry = Self { rules: Vec::new(), environment: expression::environment() };
+        let bugs = known_bugs::pages().map_err(|error| vec![error])?;
+        let pages = pages.iter().map(|(name, text)| Ok(((*name).to_owned(), Page::read(name, text)?)));
+        let pages = pages.collect::<Result<Vec<_>, PageError>>().map_err(|error| vec![error])?;
+        registry.add(pages.into_iter().chain(bugs).collect(), Texts::Trusted)?;
+        Ok(registry)
     }
 
     /// These rules and those of more pages, each a file name and its text; a page with the code of another replaces it.
@@ -40,7 +54,10 @@ impl Registry {
     /// # Errors
     ///
     /// Of the authors: every page that cannot be read, with the line.
-    pub fn with_pages<'a>(self, pages: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Vec<PageError>> {
+    pub fn with_pages<'a>(
+        mut self,
+        pages: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Vec<PageError>> {
         let mut read = Vec::new();
         let mut errors = Vec::new();
         for (name, text) in pages {
@@ -49,13 +66,13 @@ impl Registry {
                 Err(error) => errors.push(error),
             }
         }
-        if errors.is_empty() { self.with(read) } else { Err(errors) }
+        if errors.is_empty() { self.add(read, Texts::Checked).map(|()| self) } else { Err(errors) }
     }
 
-    fn with(mut self, pages: Vec<(String, Page)>) -> Result<Self, Vec<PageError>> {
+    fn add(&mut self, pages: Vec<(String, Page)>, texts: Texts) -> Result<(), Vec<PageError>> {
         let mut errors = Vec::new();
         for (name, page) in pages {
-            match self.compile(&page) {
+            match self.compile(&page, texts) {
                 Ok(function) => {
                     self.rules.retain(|rule| rule.page.code != page.code);
                     self.rules.push(Rule { page, function });
@@ -64,20 +81,18 @@ impl Registry {
             }
         }
         self.rules.sort_by(|one, two| one.page.code.cmp(&two.page.code));
-        let slugs = self.rules.iter().map(|rule| rule.page.slug.as_str());
-        if let Some(twice) = slugs
-            .clone()
-            .enumerate()
-            .find_map(|(index, slug)| slugs.clone().skip(index + 1).find(|other| *other == slug))
-        {
+        let mut slugs = BTreeSet::new();
+        if let Some(twice) = self.rules.iter().map(|rule| &rule.page.slug).find(|slug| !slugs.insert(*slug)) {
             let message = format!("two rules have the slug {twice}");
             errors.push(PageError { page: "rules".to_owned(), line: 1, message });
         }
-        if errors.is_empty() { Ok(self) } else { Err(errors) }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     /// Compiles what a page holds of expressions and templates, and finds its function.
-    fn compile(&mut self, page: &Page) -> Result<Option<Function>, String> {
+    ///
+    /// The templates of texts are compiled when a finding is written; here they are looked at only to tell a user.
+    fn compile(&mut self, page: &Page, texts: Texts) -> Result<Option<Function>, String> {
         let conditions = [("when", &page.when), ("applies", &page.applies)];
         let conditions = conditions.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text.as_ref()?)));
         let severities = page.severity.iter().enumerate();
@@ -89,12 +104,13 @@ impl Registry {
             let source = format!("{{% if {text} %}}1{{% endif %}}");
             self.template(page, &name, source)?;
         }
-        let notes = page.notes.iter().enumerate().map(|(index, note)| (format!("note {index}"), note));
-        let labels = page.at.iter().enumerate().map(|(index, at)| (format!("label {index}"), &at.text));
-        let texts = [("message".to_owned(), &page.message)].into_iter();
-        let help = page.help.iter().map(|help| ("help".to_owned(), help));
-        for (name, text) in texts.chain(help).chain(notes).chain(labels) {
-            self.template(page, &name, text.clone())?;
+        if texts == Texts::Checked {
+            let labels = page.at.iter().map(|at| ("a label", &at.text));
+            let notes = page.notes.iter().map(|note| ("a note", note));
+            let help = page.help.iter().map(|help| ("help", help));
+            for (name, text) in [("message", &page.message)].into_iter().chain(help).chain(notes).chain(labels) {
+                self.environment.template_from_named_str(name, text).map_err(|error| format!("{name}: {error}"))?;
+            }
         }
         match &page.function {
             None => Ok(None),
