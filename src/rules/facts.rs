@@ -305,6 +305,9 @@ impl<'a> Scene<'a> {
         if cluster.dcs.is_none() {
             return base;
         }
+        if let Some(reason) = cluster.dcs.as_ref().and_then(|dcs| dcs.incomplete.as_ref()) {
+            put("dump_lacks", reason.clone().into());
+        }
         let kind = match cluster.dcs.as_ref().map(|dcs| dcs.kind) {
             Some(DcsKind::Etcd3) => "etcd3",
             Some(DcsKind::Etcd2) => "etcd",
