@@ -17,6 +17,7 @@ use patrolint::input::source_map::SourceId;
 use patrolint::model::cluster::{Cluster, FailoverKey, LocalState, MemberStatus, Tags};
 use patrolint::model::config::global::GlobalConfig;
 use patrolint::model::snapshot::{DcsKey, RawValue};
+use patrolint::model::time::{ParsedTime, parse_time};
 use patrolint::model::version::PatroniVersion;
 use patrolint::parse::{json, python, tree};
 use serde_json::{Map, Value, json};
@@ -176,10 +177,8 @@ fn written_key(request: &Request) -> String {
     if let Some(candidate) = request.candidate() {
         value.insert("member".to_owned(), json!(candidate));
     }
-    if let Some(at) = request.scheduled_at() {
-        if patrolint::model::time::parse_time(at) != patrolint::model::time::ParsedTime::Invalid {
-            value.insert("scheduled_at".to_owned(), json!(at));
-        }
+    if let Some(at) = request.scheduled_at().filter(|at| parse_time(at) != ParsedTime::Invalid) {
+        value.insert("scheduled_at".to_owned(), json!(at));
     }
     Value::Object(value).to_string()
 }

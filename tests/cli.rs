@@ -353,7 +353,7 @@ fn input_that_is_none_is_one_clear_error() {
     check("binary.db", &[0x7f, b'E', b'L', b'F', 0, 1, 2, 0xff, 0xfe, 0, 0]);
     check("gzip.json", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
     check("utf16.txt", &utf16);
-    check("unrelated.json", b"{\"name\": \"left-pad\", \"version\": \"1.3.0\"}");
+    check("unrelated.json", b"{\"id\": 7, \"version\": \"1.3.0\"}");
     check("number.json", b"42");
     check("unrelated.txt", b"Dear operator,\n\nplease find the dump attached.\n");
     check("unrelated", b"services:\n  web:\n    image: nginx\n");

@@ -71,6 +71,8 @@ pub struct Dcs {
     pub keys: BTreeMap<String, DcsKey>,
     /// What `etcdctl endpoint status` or the like tells of the store's own servers.
     pub servers: Vec<DcsServer>,
+    /// What the dump itself says is missing in it, in words: then a key that is not there may yet exist.
+    pub incomplete: Option<String>,
 }
 
 /// One key of the DCS.

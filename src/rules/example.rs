@@ -90,10 +90,14 @@ impl Example {
             ClusterSnapshot { namespace: "service".to_owned(), scope: "demo".to_owned(), ..ClusterSnapshot::default() };
         for (name, text) in &self.inputs {
             if name.starts_with("dcs:") {
+                let (name, incomplete) = match name.strip_suffix(" incomplete") {
+                    Some(name) => (name, Some("it holds fewer keys than it tells of".to_owned())),
+                    None => (name.as_str(), None),
+                };
                 let keys = text.lines().filter_map(|line| line.split_once(' '));
                 let keys = keys.map(|(key, value)| (key.to_owned(), dcs_key(&mut snapshot.sources, name, key, value)));
                 let keys = keys.collect();
-                cluster.dcs = Some(Dcs { kind: DcsKind::Etcd3, revision: None, keys, servers: Vec::new() });
+                cluster.dcs = Some(Dcs { kind: DcsKind::Etcd3, revision: None, keys, servers: Vec::new(), incomplete });
             } else if let Some(member) = name.strip_prefix("rest:") {
                 let (member, answer) = match member.strip_suffix(" unreachable") {
                     Some(member) => (member, RestAnswer::Unreachable { reason: text.trim().to_owned() }),

@@ -95,7 +95,7 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// Puts the input together; `version` is the release of members that do not tell theirs.
+    /// Puts the input together; `version` is the release that every member counts as, if one was given.
     pub fn all(snapshot: &'a Snapshot, version: Option<PatroniVersion>) -> Vec<Self> {
         let mut taken = vec![false; snapshot.configurations.len()];
         let mut scenes = Vec::new();
@@ -203,14 +203,14 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// The release of a member: what its key or REST answer tells, else the one given.
+    /// The release of a member: the one given, else what its key or REST answer tells.
     pub fn member_version(&self, name: &str) -> Option<PatroniVersion> {
         let key = self.key_json(&format!("members/{name}"));
         let told = key
             .and_then(|key| key.get("version"))
             .or_else(|| self.rest_json(name).and_then(|rest| rest.at(&["patroni", "version"])))
             .and_then(Node::as_str);
-        told.and_then(|text| text.parse().ok()).or(self.given_version)
+        self.given_version.or_else(|| told.and_then(|text| text.parse().ok()))
     }
 
     /// The dynamic configuration in the DCS.
@@ -287,7 +287,7 @@ impl<'a> Scene<'a> {
             let names = self.cluster?.rest.keys();
             names.filter_map(|name| self.member_version(name)).max()
         };
-        of_leader.or(self.given_version).or_else(newest).or_else(answering)
+        self.given_version.or(of_leader).or_else(newest).or_else(answering)
     }
 
     fn base_values(&self) -> BTreeMap<String, Value> {
@@ -304,6 +304,9 @@ impl<'a> Scene<'a> {
         put("scope", cluster.scope.clone().into());
         if cluster.dcs.is_none() {
             return base;
+        }
+        if let Some(reason) = cluster.dcs.as_ref().and_then(|dcs| dcs.incomplete.as_ref()) {
+            put("dump_lacks", reason.clone().into());
         }
         let kind = match cluster.dcs.as_ref().map(|dcs| dcs.kind) {
             Some(DcsKind::Etcd3) => "etcd3",

@@ -31,7 +31,7 @@ use crate::rules::registry::{Registry, Rule};
 /// Settings of a check.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The Patroni release to assume where the input does not tell one, for example `4.0.6`.
+    /// The Patroni release that every member counts as, for example `4.0.6`; default: what the input tells.
     pub patroni_version: Option<String>,
 }
 

@@ -40,6 +40,8 @@ struct Open {
     fact: String,
     how_to_tell: String,
     alternatives: Vec<Alternative>,
+    /// Whether it cannot have any other value; if it can, no acceptance is certain.
+    exhaustive: bool,
 }
 
 /// One value that an open fact may have.
@@ -58,10 +60,23 @@ pub fn examine(
     options: Options,
 ) -> (Vec<Dependency>, Vec<Assumption>) {
     let mut depends_on = unknowable(snapshot, facts);
+    let mut assumptions = assumptions(snapshot, facts, question, base);
     if depends_on.is_empty() {
-        depends_on = deciding(facts, question, &missing(snapshot, facts, options));
+        let open = missing(snapshot, facts, options);
+        let deciding = deciding(facts, question, &open);
+        let is_deciding = |index: usize| deciding.iter().any(|(known, _)| *known == index);
+        for (_, open) in open.iter().enumerate().filter(|(index, _)| !is_deciding(*index)) {
+            assumptions.push(Assumption {
+                text: format!("{} is not in the input; whatever it holds, the answer is the same", open.fact),
+                otherwise: None,
+            });
+        }
+        depends_on = deciding.into_iter().map(|(_, dependency)| dependency).collect();
     }
-    (depends_on, assumptions(snapshot, facts, question, base))
+    if depends_on.is_empty() {
+        depends_on.extend(left_out(snapshot, facts));
+    }
+    (depends_on, assumptions)
 }
 
 /// Facts that are missing so thoroughly that no list of their values can be tried.
@@ -90,6 +105,24 @@ fn unknowable(snapshot: &ClusterSnapshot, facts: &Facts) -> Vec<Dependency> {
     Vec::new()
 }
 
+/// A dump that says itself that it lacks keys: whatever is not there may yet exist.
+fn left_out(snapshot: &ClusterSnapshot, facts: &Facts) -> Option<Dependency> {
+    const USUAL: &[&str] = &["config", "history", "initialize", "leader", "status", "sync"];
+    let reason = snapshot.dcs.as_ref()?.incomplete.as_ref()?;
+    let prefix = format!("/{}/{}/", facts.namespace, facts.scope);
+    let absent: Vec<String> =
+        USUAL.iter().filter(|key| !facts.keys.contains_key(**key)).map(|key| format!("{prefix}{key}")).collect();
+    let hint = match absent.as_slice() {
+        [] => format!("any key below {prefix}, such as a member"),
+        absent => format!("perhaps {}, or a member", absent.join(", ")),
+    };
+    Some(Dependency {
+        fact: format!("keys that the dump leaves out: {reason}; {hint}"),
+        how_to_tell: format!("etcdctl get --prefix {prefix} -w json, without --limit"),
+        outcomes: Vec::new(),
+    })
+}
+
 /// Facts that are missing and have a list of values to try.
 fn missing(snapshot: &ClusterSnapshot, facts: &Facts, options: Options) -> Vec<Open> {
     let mut open = Vec::new();
@@ -115,6 +148,7 @@ fn missing(snapshot: &ClusterSnapshot, facts: &Facts, options: Options) -> Vec<O
                 .into_iter()
                 .map(|(name, text)| key_alternative(name, "config", Some(text)))
                 .collect(),
+            exhaustive: false,
         });
     }
     let version = facts.nodes.values().next().map_or(PatroniVersion::newest(), |node| node.version.0);
@@ -132,6 +166,7 @@ fn missing(snapshot: &ClusterSnapshot, facts: &Facts, options: Options) -> Vec<O
                     Alternative { name: "no leader".to_owned(), apply: Box::new(|_| {}) },
                     key_alternative(&format!("leader {primary}"), "leader", Some(primary)),
                 ],
+                exhaustive: true,
             });
         }
     }
@@ -173,8 +208,9 @@ fn versions(facts: &Facts) -> Open {
     });
     Open {
         fact: format!("the Patroni release of {}", unknown.join(", ")),
-        how_to_tell: "patronictl version SCOPE; then give it as --patroni-version".to_owned(),
+        how_to_tell: format!("patronictl version {}; then give it as --patroni-version", facts.scope),
         alternatives: alternatives.collect(),
+        exhaustive: true,
     }
 }
 
@@ -195,28 +231,39 @@ fn ranges(releases: &[PatroniVersion]) -> String {
     parts.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
-fn missing_sync(facts: &Facts, prefix: &str, quorum: bool) -> Option<Open> {
+/// With more possible standbys than this only each one, all of them and none are tried as sync standbys.
+const MAXIMUM_STANDBYS_IN_SETS: usize = 4;
+
+fn missing_sync(facts: &Facts, prefix: &str, by_quorum: bool) -> Option<Open> {
     let leader = facts.leader()?;
     let standbys: Vec<&str> = facts.nodes.keys().map(String::as_str).filter(|name| *name != leader).collect();
-    let value = |standbys: &[&str], quorum: usize| {
-        serde_json::json!({"leader": leader, "sync_standby": standbys.join(","), "quorum": quorum}).to_string()
+    let sets: Vec<Vec<&str>> = if standbys.len() <= MAXIMUM_STANDBYS_IN_SETS {
+        let members = |bits: usize| (0..standbys.len()).filter(move |index| bits & (1 << index) != 0);
+        (0..1 << standbys.len()).map(|bits| members(bits).map(|index| standbys[index]).collect()).collect()
+    } else {
+        let single = standbys.iter().map(|name| vec![*name]);
+        std::iter::once(Vec::new()).chain(single).chain(std::iter::once(standbys.clone())).collect()
     };
     let mut alternatives = vec![Alternative {
-        name: "no /sync key: synchronous mode is not active yet".to_owned(),
+        name: "no such key: synchronous mode is not active yet".to_owned(),
         apply: Box::new(|_| {}),
     }];
-    if quorum {
-        let needed = standbys.len().saturating_sub(1);
-        let name = format!("voters {}, quorum {needed}", standbys.join(","));
-        alternatives.push(key_alternative(&name, "sync", Some(&value(&standbys, needed))));
-    } else {
-        for standby in &standbys {
-            alternatives.push(key_alternative(&format!("sync_standby {standby}"), "sync", Some(&value(&[standby], 0))));
+    for set in sets {
+        let quorums = if by_quorum { 0..set.len().max(1) } else { 0..1 };
+        for quorum in quorums {
+            let value = serde_json::json!({"leader": leader, "sync_standby": set.join(","), "quorum": quorum});
+            let listed = if set.is_empty() { "nobody".to_owned() } else { set.join(",") };
+            let name = match by_quorum {
+                true => format!("voters {listed}, quorum {quorum}"),
+                false => format!("sync_standby {listed}"),
+            };
+            alternatives.push(key_alternative(&name, "sync", Some(&value.to_string())));
         }
     }
     Some(Open {
         fact: format!("the key {prefix}sync (synchronous_mode is on)"),
         how_to_tell: format!("etcdctl get {prefix}sync"),
+        exhaustive: standbys.len() <= MAXIMUM_STANDBYS_IN_SETS,
         alternatives,
     })
 }
@@ -236,6 +283,7 @@ fn missing_status(snapshot: &ClusterSnapshot, facts: &Facts, prefix: &str) -> Op
             Alternative { name: "no such key: nobody counts as lagging".to_owned(), apply: Box::new(|_| {}) },
             key_alternative("the leader's position in its own key", "status", Some(&text)),
         ],
+        exhaustive: true,
     })
 }
 
@@ -269,15 +317,18 @@ pub(super) fn supposed_key(text: &str) -> DcsKey {
     }
 }
 
-/// The smallest set of open facts that decides; empty when every combination gives the same answer.
-fn deciding(facts: &Facts, question: &Question, open: &[Open]) -> Vec<Dependency> {
+/// The smallest set of open facts that decides, with their indices; empty when every combination gives the same answer.
+fn deciding(facts: &Facts, question: &Question, open: &[Open]) -> Vec<(usize, Dependency)> {
     let combinations = combinations(open);
+    let mut some_accepted = false;
     let outcomes: BTreeMap<&Vec<usize>, String> = combinations
         .iter()
         .map(|choice| {
             let mut world = facts.clone();
             open.iter().zip(choice).for_each(|(open, index)| (open.alternatives[*index].apply)(&mut world));
-            (choice, describe(&evaluate(&world, question)))
+            let evaluation = evaluate(&world, question);
+            some_accepted |= evaluation.accepted;
+            (choice, describe(&evaluation))
         })
         .collect();
     let distinct = |chosen: &[usize]| -> bool {
@@ -292,15 +343,21 @@ fn deciding(facts: &Facts, question: &Question, open: &[Open]) -> Vec<Dependency
         .map(|bits| (0..open.len()).filter(|index| bits & (1 << index) != 0).collect())
         .collect();
     subsets.sort_by_key(Vec::len);
-    let smallest = subsets.into_iter().find(|subset| distinct(subset)).unwrap_or_else(|| (0..open.len()).collect());
-    smallest
-        .iter()
-        .map(|index| Dependency {
-            fact: open[*index].fact.clone(),
-            how_to_tell: open[*index].how_to_tell.clone(),
-            outcomes: outcomes_of(&open[*index], *index, &outcomes),
-        })
-        .collect()
+    let mut smallest = subsets.into_iter().find(|subset| distinct(subset)).unwrap_or_else(|| (0..open.len()).collect());
+    if some_accepted {
+        let untold = (0..open.len()).filter(|index| !open[*index].exhaustive);
+        let added: Vec<usize> = untold.filter(|index| !smallest.contains(index)).collect();
+        smallest.extend(added);
+    }
+    let dependency = |index: usize| {
+        let Open { fact, how_to_tell, exhaustive, .. } = &open[index];
+        let mut rows = outcomes_of(&open[index], index, &outcomes);
+        if !exhaustive {
+            rows.push(("anything else".to_owned(), "not known".to_owned()));
+        }
+        (index, Dependency { fact: fact.clone(), how_to_tell: how_to_tell.clone(), outcomes: rows })
+    };
+    smallest.into_iter().map(dependency).collect()
 }
 
 /// Each value of one open fact with what comes of it (several when other open facts matter, too), equal ones together.

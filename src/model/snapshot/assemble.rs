@@ -215,9 +215,6 @@ impl Assembly {
         let mut unused: Vec<(String, String)> = Vec::new();
         let mut used_files = Vec::new();
         for (file, dump) in dumps {
-            if let Some(reason) = &dump.incomplete {
-                self.problem(&file, reason);
-            }
             if dump.has_only_names() {
                 names_only.push((file, dump));
                 continue;
@@ -294,7 +291,7 @@ impl Assembly {
             let ttl_seconds = key.ttl_seconds.or_else(of_lease);
             keys.insert(name, DcsKey { source, value: RawValue(value), json, revision, lease, ttl_seconds });
         }
-        Dcs { kind, revision: part.revision, keys, servers: Vec::new() }
+        Dcs { kind, revision: part.revision, keys, servers: Vec::new(), incomplete: part.incomplete }
     }
 
     /// What the files beside a dump tell of its kind.
@@ -422,8 +419,8 @@ impl Assembly {
             let nearest = self.nearest(&file);
             match nearest.as_slice() {
                 [only] if self.snapshot.clusters[*only].dcs.is_none() => {
-                    let KeyDump { kind, revision, .. } = dump;
-                    let dcs = Dcs { kind, revision, keys: BTreeMap::new(), servers: Vec::new() };
+                    let KeyDump { kind, revision, incomplete, .. } = dump;
+                    let dcs = Dcs { kind, revision, keys: BTreeMap::new(), servers: Vec::new(), incomplete };
                     self.snapshot.clusters[*only].dcs = Some(dcs);
                 }
                 _ => self.problem(&file, "it holds no keys; was the prefix right?"),
@@ -550,6 +547,7 @@ struct Part {
     form: crate::parse::dump::Form,
     revision: Option<u64>,
     keys: BTreeMap<String, DumpedKey>,
+    incomplete: Option<String>,
 }
 
 impl Part {
@@ -589,6 +587,7 @@ fn split(file: &str, dump: KeyDump, scopes: &BTreeSet<String>) -> BTreeMap<Clust
             form: dump.form,
             revision: dump.revision,
             keys: BTreeMap::new(),
+            incomplete: dump.incomplete.clone(),
         });
         part.keys.insert(name.to_owned(), key);
     }

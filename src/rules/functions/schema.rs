@@ -156,24 +156,8 @@ pub fn protects(key: &str) -> bool {
 
 /// The known name that is most alike, if one is alike at all: at most two letters differ.
 pub fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
-    let candidates = known.iter().map(|name| (distance(key, name), *name));
+    let candidates = known.iter().map(|name| (strsim::levenshtein(key, name), *name));
     candidates.filter(|(distance, name)| *distance <= 2 && 2 * distance < name.len()).min().map(|(_, name)| name)
-}
-
-/// Levenshtein's distance of two short names.
-fn distance(one: &str, two: &str) -> usize {
-    let (one, two): (Vec<char>, Vec<char>) = (one.chars().take(80).collect(), two.chars().collect());
-    let mut row: Vec<usize> = (0..=two.len()).collect();
-    for (index, letter) in one.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
-        for column in 0..two.len() {
-            let replaced = diagonal + usize::from(*letter != two[column]);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[two.len()]
 }
 
 #[cfg(test)]
@@ -186,7 +170,8 @@ mod tests {
         let check = |key: &str, expected: Option<&str>| assert_eq!(nearest(key, &known), expected, "{key}");
         check("maximum_lag_on_failver", Some("maximum_lag_on_failover"));
         check("syncronous_mode", Some("synchronous_mode"));
-        check("tl", None);
+        check("tl", Some("ttl"));
+        check("t", None);
         check("tttl", Some("ttl"));
         check("anything", None);
     }

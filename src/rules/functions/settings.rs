@@ -36,10 +36,13 @@ pub fn unreadable_integers(subject: &Subject<'_>) -> Found {
     Ok(hits)
 }
 
-/// Parameters that Patroni passes to PostgreSQL itself: the default and, for numbers, the smallest value in its unit.
+/// A parameter's default and, for numbers, the smallest value with its unit.
+type Controlled = (&'static str, &'static str, Option<(i128, Option<&'static str>)>);
+
+/// Parameters that Patroni passes to PostgreSQL itself.
 ///
 /// Source: patroni/postgresql/config.py, `ConfigHandler.CMDLINE_OPTIONS`, 4.1.5.
-const CONTROLLED: [(&str, &str, Option<(i128, Option<&str>)>); 15] = [
+const CONTROLLED: [Controlled; 15] = [
     ("listen_addresses", "from postgresql.listen", None),
     ("port", "from postgresql.listen", None),
     ("cluster_name", "from scope", None),
