@@ -298,6 +298,10 @@ impl Fields<'_> {
         let place = |node: &Node| match &node.value {
             Value::String(route) => Ok(At { route: route.clone(), text: String::new(), when: None }),
             Value::Mapping(place) => {
+                let is_known = |key: &Node| matches!(key.as_str(), Some("at" | "text" | "when"));
+                if let Some(entry) = place.entries.iter().find(|entry| !is_known(&entry.key)) {
+                    return Err(self.error(&entry.key, "a place has at, text and when; quote texts with commas"));
+                }
                 let part = |name: &str| place.get(name).and_then(Node::as_str);
                 let Some(route) = part("at") else { return Err(self.error(node, "a place needs at")) };
                 let text = part("text").unwrap_or_default().to_owned();

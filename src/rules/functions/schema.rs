@@ -123,7 +123,10 @@ pub fn home(kind: &str, section: &str, key: &str) -> Option<Home> {
     match (kind, section) {
         ("local", "local") if is_dynamic => Some(Home::Dynamic),
         ("local", "local.postgresql") if is_dynamic || key == "use_slots" => Some(Home::Dynamic),
-        ("local", "local.bootstrap") if is_dynamic => Some(Home::Below("bootstrap.dcs")),
+        ("local", "local.bootstrap") if is_dynamic || key == "postgresql" => Some(Home::Below("bootstrap.dcs")),
+        ("local", "local.postgresql") if matches!(key, "initdb" | "post_init" | "post_bootstrap") => {
+            Some(Home::Below("bootstrap"))
+        }
         ("local", "local") if TAGS.contains(&key) => Some(Home::Below("tags")),
         ("local", "local") if key == "initdb" => Some(Home::Below("bootstrap")),
         ("local", "local") if knows("local.postgresql") || key == "use_slots" => Some(Home::Below("postgresql")),
@@ -184,6 +187,8 @@ mod tests {
         check("dynamic", "dynamic", "parameters", Some(Home::Below("postgresql")));
         check("dynamic", "dynamic", "tags", Some(Home::Below("the root of patroni.yml")));
         check("local", "local.bootstrap", "ttl", Some(Home::Below("bootstrap.dcs")));
+        check("local", "local.bootstrap", "postgresql", Some(Home::Below("bootstrap.dcs")));
+        check("local", "local.postgresql", "post_init", Some(Home::Below("bootstrap")));
         check("local", "local", "something", None);
     }
 }
