@@ -13,6 +13,10 @@ use crate::report::terminal::{Look, printable};
 
 /// Width of the report where no terminal tells one, in columns.
 const DEFAULT_WIDTH: usize = 110;
+/// Where the texts of a section begin, in columns.
+const SECTION_INDENT: usize = 18;
+/// Width of the two numbers at the end of a line of a vote count.
+const NUMBERS_WIDTH: usize = 13;
 
 /// Writes a prediction as text. `bug_code`: the code of the rule that describes the known bug, if there is one.
 ///
@@ -190,12 +194,23 @@ impl<W: Write> Text<'_, W> {
         let Some(report) = self.prediction.evaluation.gates.iter().find(is_shown) else { return Ok(()) };
         let node = report.node.as_deref().unwrap_or("the leader");
         writeln!(self.out)?;
-        let lines = &report.counting;
-        let width = lines.iter().map(|line| line.what.width()).max().unwrap_or(0).min(72);
-        let last = lines.len() - 1;
-        let text: Vec<String> =
-            lines.iter().enumerate().map(|(index, line)| count(line, width, index == last)).collect();
-        self.section(&format!("How {node} counts"), &text)
+        let numbers = NUMBERS_WIDTH;
+        let room = self.width.saturating_sub(SECTION_INDENT + numbers).max(24);
+        let counted = report.counting.iter().filter(|line| line.total.is_some());
+        let column = counted.map(|line| line.what.width()).max().unwrap_or(0).min(room);
+        let mut lines = Vec::new();
+        for (index, line) in report.counting.iter().enumerate() {
+            let wide = if line.total.is_some() { column } else { room + numbers };
+            let mut pieces = wrap(&line.what, wide);
+            if let (Some(last), Some(numbers)) =
+                (pieces.last_mut(), numbers_of(line, index + 1 == report.counting.len()))
+            {
+                let padding = " ".repeat(column.saturating_sub(last.width()));
+                *last = format!("{last}{padding}{numbers}");
+            }
+            lines.extend(pieces);
+        }
+        self.block(&format!("How {node} counts"), &lines)
     }
 
     fn racers(&mut self) -> io::Result<()> {
@@ -234,14 +249,11 @@ impl<W: Write> Text<'_, W> {
         }
         writeln!(self.out)?;
         writeln!(self.out, "  {}", self.palette.bold("Ways through, each predicted on this snapshot"))?;
-        let width = ways.iter().map(|way| way.what.width()).max().unwrap_or(0);
         for (index, way) in ways.iter().enumerate() {
-            let padding = " ".repeat(width - way.what.width());
-            let lead = format!("    {}  {}{padding}   ", index + 1, printable(&way.what));
-            let room = self.width.saturating_sub(lead.width()).max(24);
-            for (number, line) in wrap(&way.outcome, room).into_iter().enumerate() {
-                let indent = if number == 0 { lead.clone() } else { " ".repeat(lead.width()) };
-                writeln!(self.out, "{indent}{line}")?;
+            let text = format!("{}: {}", way.what, way.outcome);
+            for (number, line) in wrap(&text, self.width.saturating_sub(7)).into_iter().enumerate() {
+                let lead = if number == 0 { format!("    {}  ", index + 1) } else { " ".repeat(7) };
+                writeln!(self.out, "{lead}{line}")?;
             }
             if let Some(command) = &way.command {
                 writeln!(self.out, "       {}", self.palette.faint(&printable(command)))?;
@@ -265,20 +277,25 @@ impl<W: Write> Text<'_, W> {
         Ok(())
     }
 
-    /// A title at the left and lines at its right.
-    fn section(&mut self, title: &str, lines: &[String]) -> io::Result<()> {
-        const COLUMN: usize = 16;
+    /// A title at the left and texts at its right, broken into lines that fit.
+    fn section(&mut self, title: &str, texts: &[String]) -> io::Result<()> {
+        let width = self.width - SECTION_INDENT;
+        let lines: Vec<String> = texts.iter().flat_map(|text| wrap(text, width)).collect();
+        self.block(title, &lines)
+    }
+
+    /// A title at the left and lines at its right as they are.
+    fn block(&mut self, title: &str, lines: &[String]) -> io::Result<()> {
+        const COLUMN: usize = SECTION_INDENT - 2;
         let mut title = printable(title).into_owned();
         if COLUMN < title.width() + 1 {
             writeln!(self.out, "  {}", self.palette.bold(&title))?;
             title = String::new();
         }
         for line in lines {
-            for piece in wrap(line, self.width - COLUMN - 2) {
-                let padding = " ".repeat(COLUMN - title.width());
-                writeln!(self.out, "  {}{padding}{piece}", self.palette.bold(&title))?;
-                title.clear();
-            }
+            let padding = " ".repeat(COLUMN - title.width());
+            writeln!(self.out, "  {}{padding}{line}", self.palette.bold(&title))?;
+            title.clear();
         }
         Ok(())
     }
@@ -407,15 +424,13 @@ fn crash_losses(prediction: &Prediction) -> Vec<String> {
     }
 }
 
-fn count(line: &Count, width: usize, is_last: bool) -> String {
-    let padding = " ".repeat(width.saturating_sub(line.what.width()));
-    let adds = line.adds.map(|adds| format!("{adds:+}")).unwrap_or_default();
-    match (line.total, is_last) {
-        (Some(total), true) => format!("{}{padding}  {:>3}     {total:>3}", line.what, ""),
-        (Some(total), false) if line.adds.is_none() => format!("{}{padding}  {:>3}     {total:>3}", line.what, ""),
-        (Some(total), false) => format!("{}{padding}  {adds:>3}  →  {total:>3}", line.what),
-        (None, _) => line.what.clone(),
-    }
+/// What a line of a count adds, and the total after it; of the last line, what is needed.
+fn numbers_of(line: &Count, is_last: bool) -> Option<String> {
+    let total = line.total?;
+    Some(match line.adds.filter(|_| !is_last) {
+        Some(adds) => format!("  {:>3}  →  {total:>3}", format!("{adds:+}")),
+        None => format!("  {:>3}     {total:>3}", ""),
+    })
 }
 
 /// Breaks a text at blanks into lines of at most `width` columns.
