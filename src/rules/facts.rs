@@ -24,9 +24,9 @@ pub struct Scene<'a> {
     pub configurations: Vec<&'a LocalConfiguration>,
     /// The cluster as Patroni loads it from the DCS, or why it cannot; `None` without a DCS snapshot.
     pub loaded: Option<Result<Cluster, Raised>>,
-    /// The release that decides for the cluster: the leader's, else the one given, else the newest that a member tells.
+    /// The release that decides for the cluster: the one given, else the leader's, else the newest that a member tells.
     pub patroni: Option<PatroniVersion>,
-    /// The release to assume where no input tells one.
+    /// The release that every member counts as, if one was given.
     pub given_version: Option<PatroniVersion>,
     base: BTreeMap<String, Value>,
     members: BTreeMap<String, Value>,

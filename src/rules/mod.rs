@@ -77,6 +77,10 @@ fn judge(registry: &Registry, rule: &Rule, scenes: &[Subjects<'_>]) -> Vec<Outco
             continue;
         }
         for subject in subjects.of(&rule.page().each) {
+            if let Some(name) = unreadable(rule, subject) {
+                missing.insert(format!("{name} cannot be loaded"));
+                continue;
+            }
             match judge_one(registry, rule, subject) {
                 Ok(None) => {}
                 Ok(Some(found)) => {
@@ -102,6 +106,13 @@ fn judge(registry: &Registry, rule: &Rule, scenes: &[Subjects<'_>]) -> Vec<Outco
         outcomes.push(Outcome::NotApplicable);
     }
     outcomes
+}
+
+/// The name of the subject's file, if that cannot be loaded; nothing in it can be judged but the reason for that.
+fn unreadable<'a>(rule: &Rule, subject: &Subject<'a>) -> Option<&'a str> {
+    let configuration = subject.configuration.filter(|configuration| configuration.document.is_none())?;
+    let is_about_that = rule.page().function.as_deref() == Some("parse_error");
+    (!is_about_that).then(|| subject.scene.snapshot.sources.get(configuration.source).name.as_str())
 }
 
 /// Whether the rule's domain is there at all.

@@ -269,7 +269,7 @@ fn leader_gate(facts: &Facts, key: &FailoverKey, now: f64) -> GateReport {
     let mut report = GateReport::new(Gate::Leader, Some(name), version);
     report.log_lines = log_lines(name, &decision.steps);
     report.because = explanation::leader(&decision);
-    report.counting = explanation::counting(&decision.steps, version, key.candidate());
+    report.counting = explanation::counting(&decision.steps, version, key.candidate(), seen.cluster.last_lsn);
     report.reasons = explanation::reasons(&decision.steps, &answers);
     match decision.outcome {
         LeaderOutcome::Demotes => report.log_lines.push(LogLine {

@@ -134,7 +134,12 @@ pub(super) fn reasons(steps: &[Step<'_>], answers: &Answers) -> Vec<String> {
 }
 
 /// How the leader counts votes; empty when the quorum is not looked at.
-pub(super) fn counting(steps: &[Step<'_>], version: PatroniVersion, candidate: Option<&str>) -> Vec<Count> {
+pub(super) fn counting(
+    steps: &[Step<'_>],
+    version: PatroniVersion,
+    candidate: Option<&str>,
+    last_lsn: i128,
+) -> Vec<Count> {
     let Some(Step::Votes { start, quorum, .. }) =
         steps.iter().find(|step| matches!(step, Step::Votes { applies: true, .. }))
     else {
@@ -144,9 +149,10 @@ pub(super) fn counting(steps: &[Step<'_>], version: PatroniVersion, candidate: O
     let mut lines = vec![count("start".to_owned(), None, Some(*start))];
     for step in steps {
         match step {
-            Step::Healthy { member, votes, .. } => {
+            Step::Healthy { member, votes, wal_position } => {
+                let lag_bytes = last_lsn.saturating_sub(*wal_position).max(0);
                 let role = if candidate == Some(member) { "candidate, healthy" } else { "healthy" };
-                lines.push(count(format!("{member}: {role}, not too far behind"), Some(1), Some(*votes)));
+                lines.push(count(format!("{member}: {role}, {lag_bytes} bytes behind"), Some(1), Some(*votes)));
             }
             Step::Limited { .. } | Step::Lagging { .. } | Step::MemberTimelineBehind { .. } => {
                 lines.push(count(explain(step), None, None));
