@@ -192,6 +192,24 @@ fn comments_allow_findings_with_a_reason() {
 }
 
 #[test]
+fn findings_tell_no_secret() {
+    let file = "password: hunter2\nbootstrap:\n  dcs:\n    ttl: {password: hunter2}\n    synchronous_mode: {token: hunter2}\n    \
+                maximum_lag_on_failover: {password: hunter2}\n    postgresql:\n      authentication:\n        superuser: {password: \
+                hunter2}\n        password: hunter2\nrestapi:\n  authentication: {username: 1.5, password: hunter2, password: 2}\n";
+    let keys = "config {\"ttl\":30,\"password\":\"hunter2\",\"postgresql\":{\"authentication\":{\"password\":\"hunter3\"}}}\n\
+                leader pg1\n";
+    let inputs = vec![("patroni.yml".to_owned(), file.to_owned()), ("dcs:/service/demo".to_owned(), keys.to_owned())];
+    let snapshot = Example { inputs, ..Example::default() }.snapshot();
+    let found = findings(&Registry::builtin(), &snapshot, None);
+    let codes: BTreeSet<&str> = found.iter().map(|finding| finding.code.as_str()).collect();
+    for code in ["PTL003", "PTL101", "PTL106", "PTL107"] {
+        assert!(codes.contains(code), "{code} is not in {codes:?}");
+    }
+    let said = format!("{found:?}");
+    assert!(!said.contains("hunter"), "{said}");
+}
+
+#[test]
 fn user_pages_extend_the_rules() {
     let page = "---\ncode: ACME001\nslug: acme-ttl\nseverity: info\neach: dynamics\nwhen: effective.ttl < 25\n\
                 at: dynamic.ttl\nmessage: ttl is {{ effective.ttl }} s\n---\n\n# Our clusters have a longer ttl\n";

@@ -157,6 +157,17 @@ impl Mapping {
             .filter_map(move |entry| last.remove(&Key::of(&entry.key.value)).map(|index| &self.entries[index]))
     }
 
+    /// The entries that Python drops because the same key follows, each with the entry that takes its place; entries
+    /// that a merge key brought do not count.
+    pub fn repeated(&self) -> Vec<(&Entry, &Entry)> {
+        let mut later: HashMap<Key<'_>, &Entry> = HashMap::new();
+        let written = self.entries.iter().rev().filter(|entry| !entry.merged);
+        let mut repeated: Vec<_> =
+            written.filter_map(|entry| Some((entry, later.insert(Key::of(&entry.key.value), entry)?))).collect();
+        repeated.reverse();
+        repeated
+    }
+
     /// The index of the last entry of each key.
     fn last_by_key(&self) -> HashMap<Key<'_>, usize> {
         self.entries.iter().enumerate().map(|(index, entry)| (Key::of(&entry.key.value), index)).collect()

@@ -35,6 +35,9 @@ pub struct Options {
     pub patroni_version: Option<String>,
 }
 
+/// So many findings of a rule in one text, member or cluster are spelt out, and the others counted.
+const MAX_FINDINGS: usize = 100;
+
 /// Code, slug and outcome of a rule.
 pub type Judgement = (String, String, Outcome);
 
@@ -158,15 +161,19 @@ fn judge_one(registry: &Registry, rule: &Rule, subject: &Subject<'_>) -> Result<
         Some(function) => function(subject)?,
         None => vec![Hit::default()],
     };
-    let mut findings = Vec::new();
-    for Hit { labels, values: more } in hits {
-        let values = match more.is_empty() {
+    let more = hits.len().saturating_sub(MAX_FINDINGS);
+    let mut findings: Vec<Finding> = Vec::new();
+    for Hit { labels, values: own } in hits.into_iter().take(MAX_FINDINGS) {
+        let values = match own.is_empty() {
             true => values.clone(),
-            false => merge_maps([Value::from_pairs(more), values.clone()]),
+            false => merge_maps([Value::from_pairs(own), values.clone()]),
         };
         if page.when.is_none() || holds(registry, rule, "when", &values)? {
             findings.push(finding(registry, rule, Some(subject), &values, labels));
         }
+    }
+    if let (1.., Some(last)) = (more, findings.last_mut()) {
+        last.notes.push(format!("and {more} more like this"));
     }
     Ok(Some(findings))
 }

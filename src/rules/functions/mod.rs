@@ -9,7 +9,8 @@ mod structure;
 
 use minijinja::Value;
 
-use crate::parse::tree::{Node, Span};
+use crate::parse::python;
+use crate::parse::tree::{self, Node, Span};
 use crate::rules::facts::{Subject, bootstrap};
 use crate::rules::finding::Label;
 
@@ -77,6 +78,17 @@ impl Hit {
     fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.values.push((name, value.into()));
         self
+    }
+}
+
+/// A value for people; secrets and collections are not spelt out.
+fn shown(node: &Node) -> String {
+    match &node.value {
+        tree::Value::Secret(_) => "***".to_owned(),
+        tree::Value::Sequence(_) => "a list".to_owned(),
+        tree::Value::Mapping(_) => "a mapping".to_owned(),
+        tree::Value::Bool(truth) => truth.to_string(),
+        value => python::str(value),
     }
 }
 

@@ -7,8 +7,8 @@ use crate::parse::python;
 use crate::parse::tree::{Entry, Mapping, Node, Span, Value};
 use crate::rules::facts::{Scene, Subject, bootstrap};
 use crate::rules::finding::Label;
-use crate::rules::functions::Hit;
 use crate::rules::functions::schema::{self, Home};
+use crate::rules::functions::{Hit, shown};
 
 type Found = Result<Vec<Hit>, Vec<String>>;
 
@@ -39,7 +39,7 @@ pub fn misplaced_keys(subject: &Subject<'_>) -> Found {
             Home::Below(_) => None,
         };
         let value = match &stranger.value.value {
-            Value::String(_) | Value::Bool(_) | Value::Int(_) | Value::Float(_) => scalar(&stranger.value),
+            Value::String(_) | Value::Bool(_) | Value::Int(_) | Value::Float(_) => shown(&stranger.value),
             _ => String::new(),
         };
         hits.push(
@@ -51,19 +51,16 @@ pub fn misplaced_keys(subject: &Subject<'_>) -> Found {
                 .with("value", value)
                 .with("weighty", schema::protects(&stranger.key))
                 .with("knows_dynamic", subject.scene.dynamic().is_some())
-                .with("in_effect", in_effect.map(scalar).unwrap_or_default()),
+                .with("in_effect", in_effect.map(shown).unwrap_or_default()),
         );
     }
     Ok(hits)
 }
 
-/// A scalar as people write it on patronictl's command line.
-fn scalar(node: &Node) -> String {
-    match &node.value {
-        Value::Bool(truth) => truth.to_string(),
-        value => python::str(value),
-    }
-}
+/// After so many strangers a text is something else than a configuration, and the rest of it is not looked at.
+const MAX_STRANGERS: usize = 200;
+/// So many settings of a section are compared.
+const MAX_COMPARED: usize = 2000;
 
 /// A key that its section does not know.
 struct Stranger {
@@ -99,6 +96,9 @@ fn collect(node: &Node, kind: &'static str, section: &str, strangers: &mut Vec<S
 fn collect_section(node: &Node, kind: &'static str, path: &str, shown: &str, strangers: &mut Vec<Stranger>) {
     let (Value::Mapping(mapping), Some(known)) = (&node.value, schema::children(path)) else { return };
     for entry in mapping.effective().filter(|entry| !entry.merged) {
+        if MAX_STRANGERS <= strangers.len() {
+            return;
+        }
         let Some(key) = entry.key.as_str() else { continue };
         let below = |path: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
         if known.contains(&key) {
@@ -144,8 +144,7 @@ pub fn bootstrap_drift(subject: &Subject<'_>) -> Found {
     let mut keys = Vec::new();
     compare(file.node, Some(dynamic.node), "", &mut |path, entry, in_effect| {
         let text = match in_effect {
-            Some(node) if is_scalar(node) => format!("in effect: {}", scalar(node)),
-            Some(_) => "in effect: something else".to_owned(),
+            Some(node) => format!("in effect: {}", shown(node)),
             None => "in effect: not set".to_owned(),
         };
         keys.push(path.to_owned());
@@ -165,7 +164,7 @@ fn compare<'a>(
     differs: &mut dyn FnMut(&str, &'a Entry, Option<&'a Node>),
 ) {
     let Value::Mapping(mapping) = &file.value else { return };
-    for entry in mapping.effective() {
+    for entry in mapping.effective().take(MAX_COMPARED) {
         let Some(key) = entry.key.as_str() else { continue };
         let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
         let other = in_effect.and_then(|node| node.get(key));
@@ -187,10 +186,6 @@ fn is_same(one: &Node, two: &Node) -> bool {
         || python::str(&one.value) == python::str(&two.value)
         || both(&|value| python::parse_bool(value).map(i128::from))
         || both(&|value| python::parse_int(value, None))
-}
-
-fn is_scalar(node: &Node) -> bool {
-    !matches!(node.value, Value::Mapping(_) | Value::Sequence(_))
 }
 
 /// Addresses for others that lead everybody to their own host.

@@ -3,7 +3,7 @@
 use crate::parse::python;
 use crate::parse::tree::{Node, Style, Value};
 use crate::rules::facts::Subject;
-use crate::rules::functions::{Hit, documents};
+use crate::rules::functions::{Hit, documents, shown};
 
 type Found = Result<Vec<Hit>, Vec<String>>;
 
@@ -88,7 +88,7 @@ fn collect_keys(subject: &Subject<'_>, node: &Node, hits: &mut Vec<Hit>) {
             for entry in mapping.entries.iter().filter(|entry| !entry.merged) {
                 if !matches!(entry.key.value, Value::String(_)) {
                     let hit = Hit::at(entry.key.span, "").with("raw", raw(subject, &entry.key));
-                    hits.push(hit.with("meaning", python::str(&entry.key.value)));
+                    hits.push(hit.with("meaning", shown(&entry.key)));
                 }
                 collect_keys(subject, &entry.value, hits);
             }
@@ -138,7 +138,7 @@ pub fn strings_used_as_booleans(subject: &Subject<'_>) -> Found {
 
 fn described(path: &[String], node: &Node, raw: &str) -> Hit {
     let hit = Hit::at(node.span, "").with("path", path.join(".")).with("raw", raw.to_owned());
-    hit.with("meaning", python::str(&node.value))
+    hit.with("meaning", shown(node))
 }
 
 /// Every scalar of the configuration file for which `find` finds something.

@@ -3,7 +3,7 @@
 use crate::parse::python;
 use crate::parse::tree::{Node, Span, Value};
 use crate::rules::facts::Subject;
-use crate::rules::functions::{Hit, documents};
+use crate::rules::functions::{Hit, documents, shown};
 
 type Found = Result<Vec<Hit>, Vec<String>>;
 
@@ -30,7 +30,7 @@ pub fn unreadable_integers(subject: &Subject<'_>) -> Found {
         let Some(node) = dynamic.node.get(key) else { continue };
         if node.value != Value::Null && python::parse_int(&node.value, unit).is_none() {
             let hit = Hit::at(node.span, format!("counts as {default}")).with("key", key).with("default", default);
-            hits.push(hit.with("value", python::str(&node.value)));
+            hits.push(hit.with("value", shown(node)));
         }
     }
     Ok(hits)
@@ -71,10 +71,10 @@ pub fn controlled_parameters(subject: &Subject<'_>) -> Found {
     let dynamic = subject.dynamic.and_then(|dynamic| dynamic.node.at(&["postgresql", "parameters"]));
     let mut hits = Vec::new();
     for entry in parameters.effective() {
-        let name = python::str(&entry.key.value).to_lowercase();
+        let name = entry.key.as_str().unwrap_or_default().to_lowercase();
         let Some((name, default, _)) = CONTROLLED.iter().find(|(known, _, _)| *known == name) else { continue };
-        let value = python::str(&entry.value.value);
-        let in_effect = dynamic.and_then(|dynamic| dynamic.get(name)).map(|node| python::str(&node.value));
+        let value = shown(&entry.value);
+        let in_effect = dynamic.and_then(|dynamic| dynamic.get(name)).map(shown);
         let is_same = in_effect.as_ref().unwrap_or(&(*default).to_owned()).eq_ignore_ascii_case(&value);
         hits.push(
             Hit::at(entry.key.span, "")
@@ -101,7 +101,7 @@ pub fn rejected_parameters(subject: &Subject<'_>) -> Found {
             hits.push(
                 Hit::at(node.span, format!("{default} is used instead"))
                     .with("name", name)
-                    .with("value", python::str(&node.value))
+                    .with("value", shown(node))
                     .with("minimum", format!("{minimum}{}", unit.unwrap_or_default()))
                     .with("default", default),
             );
@@ -162,7 +162,7 @@ pub fn unsafe_durability(subject: &Subject<'_>) -> Found {
     ] {
         for (_, node) in sections(subject, "parameters") {
             let Some(node) = node.get(name) else { continue };
-            let value = python::str(&node.value).to_lowercase();
+            let value = shown(node).to_lowercase();
             if values.contains(&value.as_str()) && (is_synchronous || !needs_sync) {
                 let value = if node.value == Value::Bool(false) { "off".to_owned() } else { value };
                 hits.push(Hit::at(node.span, "").with("name", name).with("value", value).with("is_fatal", !needs_sync));

@@ -3,7 +3,7 @@
 use crate::parse::tree::{Node, Value};
 use crate::rules::facts::Subject;
 use crate::rules::finding::Label;
-use crate::rules::functions::Hit;
+use crate::rules::functions::{Hit, shown};
 use crate::rules::place;
 
 /// The file cannot be loaded.
@@ -40,18 +40,18 @@ fn collect_duplicates(node: &Node, hits: &mut Vec<Hit>) {
     match &node.value {
         Value::Sequence(items) => items.iter().for_each(|item| collect_duplicates(item, hits)),
         Value::Mapping(mapping) => {
-            let written: Vec<_> = mapping.entries.iter().filter(|entry| !entry.merged).collect();
-            for (index, entry) in written.iter().enumerate() {
-                let later = written[index + 1..].iter().find(|later| later.key.value == entry.key.value);
-                if let Some(later) = later {
-                    let mut hit = Hit::at(later.key.span, "this one counts")
-                        .with("key", crate::parse::python::str(&entry.key.value))
-                        .with("same_value", entry.value == later.value);
-                    hit.labels.push(Label { span: entry.key.span, text: "this one is dropped".to_owned() });
-                    hits.push(hit);
-                }
-                collect_duplicates(&entry.value, hits);
+            for (dropped, kept) in mapping.repeated() {
+                let mut hit = Hit::at(kept.key.span, "this one counts")
+                    .with("key", shown(&kept.key))
+                    .with("same_value", dropped.value == kept.value);
+                hit.labels.push(Label { span: dropped.key.span, text: "this one is dropped".to_owned() });
+                hits.push(hit);
             }
+            mapping
+                .entries
+                .iter()
+                .filter(|entry| !entry.merged)
+                .for_each(|entry| collect_duplicates(&entry.value, hits));
         }
         _ => {}
     }
