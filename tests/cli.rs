@@ -450,3 +450,52 @@ etcd:
         }
     }
 }
+
+#[test]
+fn places_are_right_in_any_text() {
+    let folder = folder("places");
+    let lines = [
+        "\u{feff}scope: démo",
+        "name: pg1  # € and\ta tab in a comment",
+        "restapi: {listen: \"127.0.0.1:8008\", connect_address: \"0.0.0.0:8008\"}",
+        "etcd3: {hosts: [\"a:2379\", \"b:2379\", \"c:2379\"]}",
+        "postgresql:",
+        "  listen: 10.0.0.1:5432",
+        "  connect_address: 10.0.0.1:5432",
+        "  data_dir: /donn\u{e9}es",
+        "  synchronous_mode: quorum",
+        "  authentication:",
+        "    superuser: {username: pöstgres, password: 01234}",
+        "    replication: {username: rep, password: \"漢字\"}",
+        "tags: {ÿ: \"漢\", nofailover: \"false\"}",
+        "",
+    ];
+    for (name, line_break) in [("lf.yml", "\n"), ("crlf.yml", "\r\n")] {
+        let path = file(&folder, name, lines.join(line_break));
+        let run = patrolint(&["check", "--format", "json", &path]).exits(1);
+        let report: Value = serde_json::from_str(&run.stdout).expect("the report is JSON");
+        let mut places: Vec<String> = Vec::new();
+        for finding in report["findings"].as_array().expect("findings") {
+            let label = &finding["labels"][0];
+            places.push(format!(
+                "{} {}:{}-{}:{}",
+                finding["code"].as_str().expect("a code"),
+                label["line"],
+                label["column"],
+                label["end_line"],
+                label["end_column"]
+            ));
+        }
+        places.sort();
+        assert_eq!(
+            places,
+            [
+                "PTL006 11:47-11:52",
+                "PTL010 13:28-13:35",
+                "PTL102 3:54-3:68",
+                "PTL107 9:3-9:19",
+            ],
+            "{name}"
+        );
+    }
+}
