@@ -96,7 +96,7 @@ pub fn verdict(version: PatroniVersion, scenario: &Value) -> Value {
             return Value::Object(out);
         }
     };
-    let answers = answers(&scenario["rest"], &raw);
+    let answers = answers(&scenario["rest"], &raw, version);
     let locals = &scenario["local"];
     let leader = raw.get("leader").map(String::as_str).filter(|leader| !leader.is_empty());
     let observer = scenario["node"].as_str().or(leader).or_else(|| cluster.members.first().map(|m| m.name.as_str()));
@@ -195,12 +195,13 @@ fn netloc(url: &str) -> Option<&str> {
 }
 
 /// The REST answers by member name: the oracle finds them by host and port.
-fn answers(rest: &Value, raw: &BTreeMap<String, String>) -> Answers {
+fn answers(rest: &Value, raw: &BTreeMap<String, String>, version: PatroniVersion) -> Answers {
     let mut urls: BTreeMap<String, String> = BTreeMap::new();
     let mut asked: Vec<(String, String)> = Vec::new();
     for (name, text) in raw {
         let Some(name) = name.strip_prefix("members/") else { continue };
-        let member = patrolint::model::cluster::Member::load(name, text, json::parse(NOWHERE, text).ok().as_ref());
+        let member =
+            patrolint::model::cluster::Member::load(name, text, json::parse(NOWHERE, text).ok().as_ref(), version);
         if let Some(netloc) = member.api_url.as_deref().and_then(netloc) {
             urls.insert(netloc.to_owned(), name.to_owned());
             asked.push((name.to_owned(), netloc.to_owned()));
@@ -222,9 +223,9 @@ fn answers(rest: &Value, raw: &BTreeMap<String, String>) -> Answers {
         let status = match &rest[owner] {
             Value::Object(object) if object.len() == 1 && object.contains_key("raw") => {
                 let text = object["raw"].as_str().unwrap_or_default();
-                MemberStatus::read(json::parse(NOWHERE, text).ok().as_ref())
+                MemberStatus::read(json::parse(NOWHERE, text).ok().as_ref(), version)
             }
-            value @ Value::Object(_) => MemberStatus::read(Some(&tree_of(value))),
+            value @ Value::Object(_) => MemberStatus::read(Some(&tree_of(value)), version),
             _ => MemberStatus::Unreachable { reason: "unreachable".to_owned() },
         };
         answers.set(&name, status);
@@ -264,7 +265,7 @@ fn local_of(facts: &Value, name: &str, raw: &BTreeMap<String, String>, version: 
         lsn: facts["lsn"].as_i64().map_or(0, i128::from),
         watchdog_healthy: flag("watchdog_healthy", true),
         system_identifier: facts["sysid"].as_str().unwrap_or_default().to_owned(),
-        tags: Tags::read(tags.as_ref()).unwrap_or_default().of_own_process(version),
+        tags: Tags::read(tags.as_ref(), version).unwrap_or_default().of_own_process(version),
     }
 }
 
@@ -283,7 +284,7 @@ fn ctl(view: &View<'_>, kind: Kind, request: &Request) -> Value {
         CtlOutcome::Sends { kind, request, to } => {
             let mut body = Map::new();
             body.insert("candidate".to_owned(), json!(request.candidate));
-            if kind == Kind::Switchover {
+            if kind == Kind::Switchover || request.leader.is_some() {
                 body.insert("leader".to_owned(), json!(request.leader));
             }
             if let Some(at) = &request.scheduled_at {
@@ -417,7 +418,7 @@ fn phase(
     if let Some(leader) = leader.filter(|leader| over["local"].get(leader).is_none()) {
         locals.remove(leader);
     }
-    let answers = answers(&Value::Object(rest), raw);
+    let answers = answers(&Value::Object(rest), raw, version);
     let before = World::new(before_keys, version);
     let after = World::new(now_keys, version);
     let racers = locals

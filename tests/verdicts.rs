@@ -22,7 +22,7 @@ const HISTORY_ERROR: &str = "ERROR: Failed to parse cluster history from DCS";
 fn decisions_agree_with_recorded_patroni() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracle");
     let scenarios = lines(&folder.join("scenarios.jsonl.gz"));
-    assert!(500 <= scenarios.len(), "only {} scenarios are recorded", scenarios.len());
+    assert!(400 <= scenarios.len(), "only {} scenarios are recorded", scenarios.len());
     let files = fs::read_dir(&folder).expect("fixtures/oracle is a folder");
     let records: Vec<(PatroniVersion, PathBuf)> = files
         .map(|entry| entry.expect("the folder can be listed").path())
@@ -31,7 +31,7 @@ fn decisions_agree_with_recorded_patroni() {
             Some((name.strip_suffix(".jsonl.gz")?.parse().ok()?, path))
         })
         .collect();
-    assert!(10 <= records.len(), "only {} releases are recorded", records.len());
+    assert!(20 <= records.len(), "only {} releases are recorded", records.len());
     let failures: Vec<String> = thread::scope(|scope| {
         let scenarios = &scenarios;
         let workers: Vec<_> = records

@@ -1,5 +1,6 @@
 //! Gate `api`: what the member that gets the request answers.
 
+use crate::decision::behaviour::Behaviour;
 use crate::decision::view::View;
 use crate::model::cluster::{Limitation, Member, Raised};
 use crate::model::time::{ParsedTime, parse_time};
@@ -97,7 +98,7 @@ pub enum ApiOutcome {
 
 /// Decides about a request.
 ///
-/// Source: patroni/api.py, `RestApiHandler.do_POST_failover`, 3.2.0 to 4.1.5.
+/// Source: patroni/api.py, `RestApiHandler.do_POST_failover`, 2.0.0 to 4.1.5.
 pub fn do_post_failover(view: &View<'_>, kind: Kind, request: &Request) -> ApiDecision {
     let mut asked = Vec::new();
     let mut became_switchover = false;
@@ -126,19 +127,33 @@ fn decide(
         }
         _ => {}
     }
+    let tells_apart = view.has(Behaviour::ApiTellsFailoverFromSwitchover);
     if let Some(scheduled_at) = request.scheduled_at() {
-        if kind == Kind::Failover {
+        if kind == Kind::Failover && tells_apart {
             return refuses(400, "Failover can't be scheduled");
         }
-        if view.config.paused {
-            return refuses(400, "Can't schedule switchover in the paused state");
+        if leader.is_none() {
+            return refuses(400, &format!("Scheduled {} is possible only from a specific leader", kind.name()));
         }
-        if let Some((status, body)) = schedule_error(scheduled_at, view.now) {
-            return refuses(status, body);
+        if view.config.paused {
+            return refuses(400, &format!("Can't schedule {} in the paused state", kind.name()));
+        }
+        if let Some((status, body)) = schedule_error(scheduled_at, kind, view.now) {
+            return refuses(status, &body);
         }
     }
     if view.config.paused && candidate.is_none() {
-        return refuses(400, "Switchover is possible only to a specific candidate in a paused state");
+        let body = format!("{} is possible only to a specific candidate in a paused state", kind.title());
+        return refuses(400, &body);
+    }
+    if !tells_apart {
+        if request.scheduled_at().is_some() {
+            return Ok(ApiOutcome::Schedules);
+        }
+        return Ok(match is_failover_possible(view, kind, leader, candidate, asked)? {
+            Some(body) => ApiOutcome::Refuses { status: 412, body },
+            None => ApiOutcome::Accepts,
+        });
     }
     if kind == Kind::Failover && leader.is_some() {
         kind = Kind::Switchover;
@@ -162,7 +177,7 @@ fn decide(
 
 /// Why nobody could take over; `None`: somebody could.
 ///
-/// Source: patroni/api.py, `RestApiHandler.is_failover_possible`, 3.2.0 to 4.1.5.
+/// Source: patroni/api.py, `RestApiHandler.is_failover_possible`, 2.0.0 to 4.1.5.
 fn is_failover_possible(
     view: &View<'_>,
     kind: Kind,
@@ -177,7 +192,7 @@ fn is_failover_possible(
     }
     let by_priority = view.config.synchronous_mode && !view.config.quorum_commit_mode;
     let members: Vec<&Member> = if let Some(candidate) = candidate {
-        if kind == Kind::Switchover && by_priority && !cluster.sync.matches(candidate) {
+        if kind == Kind::Switchover && by_priority && !cluster.sync.is_standby(candidate) {
             return Ok(Some("candidate name does not match with sync_standby".to_owned()));
         }
         let members: Vec<_> = cluster.members.iter().filter(|member| member.name == candidate).collect();
@@ -186,12 +201,20 @@ fn is_failover_possible(
         }
         members
     } else if by_priority {
-        let members: Vec<_> = cluster.members.iter().filter(|member| cluster.sync.matches(&member.name)).collect();
+        let members: Vec<_> = cluster.members.iter().filter(|member| cluster.sync.is_standby(&member.name)).collect();
         if members.is_empty() {
             return Ok(Some(format!("{action} is not possible: can not find sync_standby")));
         }
         members
     } else {
+        if cluster.leader.is_none() && !view.has(Behaviour::ApiWorksWithoutLeader) && !cluster.members.is_empty() {
+            return Err(Raised::new("AttributeError", "'NoneType' object has no attribute 'name'"));
+        }
+        let is_leader = |member: &Member| cluster.leader.as_ref() == Some(&member.name);
+        let shapeless = cluster.members.iter().filter(|member| !is_leader(member)).find_map(|it| it.shapeless.clone());
+        if let Some(raised) = shapeless {
+            return Err(raised);
+        }
         let is_other = |member: &&Member| match &cluster.leader {
             None => true,
             Some(leader) => member.name != *leader && member.api_url.is_some(),
@@ -204,6 +227,9 @@ fn is_failover_possible(
     };
     let mut is_possible = false;
     for member in members {
+        if let Some(raised) = &member.shapeless {
+            return Err(raised.clone());
+        }
         let limitation = match member.api_url {
             Some(_) => view.answers.of(&member.name).limitation()?,
             None => Some(Limitation::NotReachable),
@@ -218,13 +244,17 @@ fn is_failover_possible(
 }
 
 /// `RestApiHandler.parse_schedule`: status and body of a time that is refused.
-fn schedule_error(scheduled_at: &str, now: f64) -> Option<(u16, &'static str)> {
+fn schedule_error(scheduled_at: &str, kind: Kind, now: f64) -> Option<(u16, String)> {
+    let action = kind.name();
     match parse_time(scheduled_at) {
-        ParsedTime::Naive(_) => Some((400, "Timezone information is mandatory for the scheduled switchover")),
-        ParsedTime::Zoned { seconds, .. } if seconds < now => Some((422, "Cannot schedule switchover in the past")),
+        ParsedTime::Naive(_) => Some((400, format!("Timezone information is mandatory for the scheduled {action}"))),
+        ParsedTime::Zoned { seconds, .. } if seconds < now => {
+            Some((422, format!("Cannot schedule {action} in the past")))
+        }
         ParsedTime::Zoned { .. } => None,
         ParsedTime::Invalid => {
-            Some((422, "Unable to parse scheduled timestamp. It should be in an unambiguous format, e.g. ISO 8601"))
+            let text = "Unable to parse scheduled timestamp. It should be in an unambiguous format, e.g. ISO 8601";
+            Some((422, text.to_owned()))
         }
     }
 }

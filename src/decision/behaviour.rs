@@ -52,6 +52,37 @@ pub enum Behaviour {
     CtlExcludesClusterLeader,
     /// `patronictl failover` takes `--leader`.
     CtlFailoverTakesLeader,
+    /// Log lines tell a switchover from a failover, and the leader makes one list of candidates for both.
+    SwitchoversAreNamed,
+    /// With a named candidate the leader of a synchronous cluster checks that candidate alone.
+    NamedCandidateAlone,
+    /// The former leader leaves the lock to sync standbys only.
+    FormerLeaderLooksAtSync,
+    /// In synchronous mode only sync standbys race after a switchover with a candidate.
+    SwitchoverRaceAmongSync,
+    /// The same without a candidate, and when the candidate of a manual failover is unfit.
+    ManualRaceAmongSync,
+    /// Synchronous mode without a leader in `/sync` restricts nobody.
+    EmptySyncRestrictsNobody,
+    /// A running primary whose timeline is behind `/history` does not take the lock.
+    PrimaryChecksTimeline,
+    /// In pause a running primary takes the lock only if its system identifier is the cluster's.
+    PausedPrimaryChecksSystem,
+    /// A node without a known timeline does not race, instead of failing.
+    UnknownTimelineDisqualifies,
+    /// `/failsafe` decides who may race.
+    FailsafeRace,
+    /// The REST API takes a failover with a leader for a switchover, refuses to schedule failovers, and compares the
+    /// candidate with the leader.
+    ApiTellsFailoverFromSwitchover,
+    /// The REST API answers a request without a candidate also when there is no leader.
+    ApiWorksWithoutLeader,
+    /// `patronictl failover` leaves the leader out of its request.
+    CtlTellsFailoverFromSwitchover,
+    /// Messages say leader and primary, not master.
+    SaysPrimary,
+    /// An unusable watchdog is logged.
+    WatchdogIsLogged,
 }
 
 const fn v(major: u16, minor: u16, patch: u16) -> PatroniVersion {
@@ -59,7 +90,7 @@ const fn v(major: u16, minor: u16, patch: u16) -> PatroniVersion {
 }
 
 /// The oldest release whose decisions the table covers; older ones are judged as this one, and reports say so.
-pub const OLDEST_COVERED: PatroniVersion = v(3, 2, 0);
+pub const OLDEST_COVERED: PatroniVersion = v(2, 0, 0);
 
 /// Every behaviour, in the order of [`Behaviour`].
 pub const TABLE: &[Row] = &[
@@ -133,7 +164,12 @@ pub const TABLE: &[Row] = &[
         summary: "a member whose PostgreSQL is still starting does not take the lock",
         source: "patroni/ha.py, Ha.is_healthiest_node",
         pull_request: Some("3518"),
-        releases: &[(v(3, 3, 9), Some(v(4, 0, 0))), (v(4, 0, 8), Some(v(4, 1, 0))), (v(4, 1, 1), None)],
+        releases: &[
+            (v(2, 0, 0), Some(v(3, 0, 4))),
+            (v(3, 3, 9), Some(v(4, 0, 0))),
+            (v(4, 0, 8), Some(v(4, 1, 0))),
+            (v(4, 1, 1), None),
+        ],
     },
     Row {
         behaviour: Behaviour::ManualRaceAmongSyncStandbys,
@@ -159,6 +195,127 @@ pub const TABLE: &[Row] = &[
         source: "patroni/ctl.py, failover",
         pull_request: None,
         releases: &[(v(2, 0, 0), Some(v(4, 0, 0)))],
+    },
+    Row {
+        behaviour: Behaviour::SwitchoversAreNamed,
+        name: "switchovers-are-named",
+        summary: "log lines tell a switchover from a failover; a manual failover to an asynchronous member is possible",
+        source: "patroni/ha.py, Ha.get_failover_candidates",
+        pull_request: Some("2784"),
+        releases: &[(v(3, 2, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::NamedCandidateAlone,
+        name: "named-candidate-alone",
+        summary: "in synchronous mode the leader checks the named candidate; earlier, any healthy sync standby was enough",
+        source: "patroni/ha.py, Ha.process_manual_failover_from_leader",
+        pull_request: Some("2769"),
+        releases: &[(v(3, 1, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::FormerLeaderLooksAtSync,
+        name: "former-leader-looks-at-sync",
+        summary: "the former leader of a synchronous cluster takes the lock back if no sync standby is healthy",
+        source: "patroni/ha.py, Ha.is_failover_possible",
+        pull_request: Some("2076"),
+        releases: &[(v(2, 1, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::SwitchoverRaceAmongSync,
+        name: "switchover-race-among-sync",
+        summary: "after a switchover with a candidate only sync standbys and the former leader race",
+        source: "patroni/ha.py, Ha.is_healthiest_node",
+        pull_request: Some("2076"),
+        releases: &[(v(2, 1, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::ManualRaceAmongSync,
+        name: "manual-race-among-sync",
+        summary: "after a switchover without a candidate, too, and when a candidate turns out unfit",
+        source: "patroni/ha.py, Ha.is_healthiest_node, Ha.manual_failover_process_no_leader",
+        pull_request: Some("2406"),
+        releases: &[(v(2, 1, 5), None)],
+    },
+    Row {
+        behaviour: Behaviour::EmptySyncRestrictsNobody,
+        name: "empty-sync-restricts-nobody",
+        summary: "synchronous mode without a leader in /sync is not active yet and restricts nobody",
+        source: "patroni/ha.py, Ha.is_failover_possible, Ha.is_healthiest_node",
+        pull_request: Some("2652"),
+        releases: &[(v(3, 0, 3), None)],
+    },
+    Row {
+        behaviour: Behaviour::PrimaryChecksTimeline,
+        name: "primary-checks-timeline",
+        summary: "a running primary whose timeline is behind /history does not take the free lock",
+        source: "patroni/ha.py, Ha.is_healthiest_node",
+        pull_request: Some("2787"),
+        releases: &[(v(3, 1, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::PausedPrimaryChecksSystem,
+        name: "paused-primary-checks-system",
+        summary: "in pause a running primary takes the lock only if its system identifier is that of /initialize",
+        source: "patroni/ha.py, Ha.is_healthiest_node",
+        pull_request: None,
+        releases: &[(v(2, 0, 1), None)],
+    },
+    Row {
+        behaviour: Behaviour::UnknownTimelineDisqualifies,
+        name: "unknown-timeline-disqualifies",
+        summary: "with check_timeline a node that does not know its timeline does not race; earlier its loop failed",
+        source: "patroni/ha.py, Ha._is_healthiest_node",
+        pull_request: Some("2652"),
+        releases: &[(v(3, 0, 3), None)],
+    },
+    Row {
+        behaviour: Behaviour::FailsafeRace,
+        name: "failsafe-race",
+        summary: "with failsafe_mode a node that /failsafe does not list never wins an automatic race",
+        source: "patroni/ha.py, Ha.is_healthiest_node",
+        pull_request: Some("2379"),
+        releases: &[(v(3, 0, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::ApiTellsFailoverFromSwitchover,
+        name: "api-tells-failover-from-switchover",
+        summary: "the REST API refuses to schedule a failover and to switch over to the leader itself, and takes a \
+                  failover with a leader for a switchover",
+        source: "patroni/api.py, RestApiHandler.do_POST_failover",
+        pull_request: Some("2784"),
+        releases: &[(v(3, 2, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::ApiWorksWithoutLeader,
+        name: "api-works-without-leader",
+        summary: "a request without a candidate is answered also when there is no leader; earlier the handler failed",
+        source: "patroni/api.py, RestApiHandler.is_failover_possible",
+        pull_request: Some("2652"),
+        releases: &[(v(3, 0, 3), None)],
+    },
+    Row {
+        behaviour: Behaviour::CtlTellsFailoverFromSwitchover,
+        name: "ctl-tells-failover-from-switchover",
+        summary: "patronictl failover sends the candidate alone; earlier it named the leader, too",
+        source: "patroni/ctl.py, _do_failover_or_switchover",
+        pull_request: Some("2784"),
+        releases: &[(v(3, 2, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::SaysPrimary,
+        name: "says-primary",
+        summary: "messages say leader and primary; earlier they said master",
+        source: "patroni/ha.py, patroni/ctl.py",
+        pull_request: None,
+        releases: &[(v(3, 0, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::WatchdogIsLogged,
+        name: "watchdog-is-logged",
+        summary: "a node that does not race because of its watchdog says so in its log",
+        source: "patroni/ha.py, Ha.is_healthiest_node",
+        pull_request: None,
+        releases: &[(v(2, 0, 2), None)],
     },
 ];
 

@@ -10,18 +10,22 @@ use crate::model::cluster::{Member, MemberStatus, Raised, ReportedTimeline};
 /// `cluster_lsn`: the shutdown position in bytes when the leader asks again while it shuts down, else 0.
 /// `exclude_failover_candidate`: leave the candidate of `/failover` out, because it was found unhealthy.
 ///
-/// Source: patroni/ha.py, `Ha.is_failover_possible`, 3.2.0 to 4.1.5.
+/// Source: patroni/ha.py, `Ha.is_failover_possible`, 2.0.0 to 4.1.5.
 pub fn is_failover_possible<'a>(
     view: &View<'a>,
     cluster_lsn: i128,
     exclude_failover_candidate: bool,
     steps: &mut Vec<Step<'a>>,
 ) -> Result<bool, Raised> {
-    let candidates = failover_candidates(view, exclude_failover_candidate)?;
+    let tells_apart = view.has(Behaviour::SwitchoversAreNamed);
+    let candidates = match tells_apart {
+        true => failover_candidates(view, exclude_failover_candidate)?,
+        false => earlier_candidates(view, steps)?,
+    };
     let named = view.failover().and_then(|failover| failover.candidate());
     if candidates.is_empty() {
         steps.push(match named {
-            Some(candidate) if view.config.synchronous_mode => {
+            Some(candidate) if view.config.synchronous_mode && tells_apart => {
                 let sync_standby = view.cluster.sync.sync_standby();
                 Step::CandidateNotSync { action: view.action(), candidate, sync_standby }
             }
@@ -74,6 +78,52 @@ fn failover_candidates<'a>(view: &View<'a>, exclude_failover_candidate: bool) ->
             continue;
         }
         if !only_named || named.is_none_or(|named| named == member.name) {
+            candidates.push(member);
+        }
+    }
+    Ok(candidates)
+}
+
+/// The members to be asked before 3.2.0: the leader chose by itself, the former leader later asked all others.
+///
+/// Source: patroni/ha.py, `Ha.process_manual_failover_from_leader`, `Ha.manual_failover_process_no_leader` and
+/// `Ha.is_failover_possible`, 2.0.0 to 3.1.2.
+fn earlier_candidates<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<Vec<&'a Member>, Raised> {
+    let failover = view.failover();
+    let named = failover.and_then(|failover| failover.candidate());
+    let sync = &view.cluster.sync;
+    let leads = view.cluster.leader_name().is_some();
+    let is_named = |member: &Member| named.is_none_or(|named| named == member.name);
+    let members: Vec<&Member> = if leads {
+        let alone = view.has(Behaviour::NamedCandidateAlone);
+        let is_eligible = |member: &&Member| match view.config.synchronous_mode {
+            true => sync.matches(&member.name) && (!alone || is_named(member)),
+            false => is_named(member),
+        };
+        let mut members: Vec<&Member> = view.cluster.members.iter().filter(is_eligible).collect();
+        if let Some(candidate) = named.filter(|_| view.config.synchronous_mode) {
+            let is_refused = if alone { members.is_empty() } else { !sync.matches(candidate) };
+            if is_refused {
+                members.clear();
+                let sync_standby = sync.sync_standby();
+                steps.push(Step::CandidateNotSync { action: view.action(), candidate, sync_standby });
+            }
+        }
+        members
+    } else {
+        let restricts = view.has(Behaviour::FormerLeaderLooksAtSync)
+            && view.config.synchronous_mode
+            && !(view.has(Behaviour::EmptySyncRestrictsNobody) && sync.is_empty());
+        let is_other = |member: &&Member| {
+            let is_party = Some(member.name.as_str()) == named
+                || failover.and_then(|failover| failover.leader.as_deref()) == Some(&member.name);
+            !is_party && (!restricts || sync.matches(&member.name))
+        };
+        view.cluster.members.iter().filter(is_other).collect()
+    };
+    let mut candidates = Vec::new();
+    for member in members {
+        if member.name != view.name && !nofailover(member)? && member.api_url.is_some() {
             candidates.push(member);
         }
     }

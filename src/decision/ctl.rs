@@ -35,7 +35,7 @@ pub enum CtlOutcome {
 
 /// Decides about `patronictl switchover|failover SCOPE --force [--leader L] [--candidate C] [--scheduled T]`.
 ///
-/// Source: patroni/ctl.py, `_do_failover_or_switchover`, 3.2.0 to 4.1.5.
+/// Source: patroni/ctl.py, `_do_failover_or_switchover`, 2.0.0 to 4.1.5.
 pub fn do_failover_or_switchover(
     behaviours: Behaviours,
     cluster: &Cluster,
@@ -69,7 +69,19 @@ fn decide(
     }
     let cluster_leader = cluster.leader_name();
     let mut leader = request.leader.as_deref();
-    if kind == Kind::Switchover {
+    let tells_apart = behaviours.has(Behaviour::CtlTellsFailoverFromSwitchover);
+    if !tells_apart {
+        if kind == Kind::Switchover && cluster_leader.is_none() {
+            let word = if behaviours.has(Behaviour::SaysPrimary) { "leader" } else { "master" };
+            return refuses(format!("This cluster has no {word}"));
+        }
+        leader = leader.or(cluster.leader.as_deref());
+        if let (Some(named), Some(current)) = (leader, cluster.leader.as_deref())
+            && named != current
+        {
+            return refuses(format!("Member {named} is not the leader of cluster {scope}"));
+        }
+    } else if kind == Kind::Switchover {
         let Some(current) = cluster_leader else { return refuses("This cluster has no leader".to_owned()) };
         let named = leader.unwrap_or(current);
         if named != current {
@@ -98,7 +110,8 @@ fn decide(
         if behaviours.has(Behaviour::CtlExcludesClusterLeader) && Some(candidate) == cluster_leader {
             return refuses(format!("Member {candidate} is already the leader of cluster {scope}"));
         }
-        return refuses(format!("Member {candidate} does not exist in cluster {scope} or is tagged as nofailover"));
+        let suffix = if tells_apart { " or is tagged as nofailover" } else { "" };
+        return refuses(format!("Member {candidate} does not exist in cluster {scope}{suffix}"));
     }
     let scheduled_at = request.scheduled_at().filter(|text| *text != "now");
     if kind == Kind::Switchover
@@ -121,7 +134,7 @@ fn decide(
     Ok(CtlOutcome::Sends {
         kind,
         request: Request {
-            leader: leader.filter(|_| kind == Kind::Switchover).map(str::to_owned),
+            leader: leader.filter(|_| kind == Kind::Switchover || !tells_apart).map(str::to_owned),
             candidate: request.candidate.clone(),
             scheduled_at: scheduled_at.map(str::to_owned),
         },

@@ -29,7 +29,7 @@ pub enum LeaderOutcome {
 
 /// Decides about `/failover` on the leader.
 ///
-/// Source: patroni/ha.py, `Ha.process_manual_failover_from_leader`, 3.2.0 to 4.1.5.
+/// Source: patroni/ha.py, `Ha.process_manual_failover_from_leader`, 2.0.0 to 4.1.5.
 pub fn process_manual_failover_from_leader<'a>(view: &View<'a>) -> LeaderDecision<'a> {
     let mut steps = Vec::new();
     let outcome = decide(view, &mut steps).unwrap_or_else(LeaderOutcome::Raises);

@@ -31,7 +31,7 @@ impl<'a> Rival<'a> {
 
 /// Decides whether this node is healthy enough to take the lock.
 ///
-/// Source: patroni/ha.py, `Ha.is_healthiest_node`, 3.2.0 to 4.1.5.
+/// Source: patroni/ha.py, `Ha.is_healthiest_node`, 2.0.0 to 4.1.5.
 pub fn is_healthiest_node<'a>(view: &View<'a>) -> RaceDecision<'a> {
     let mut steps = Vec::new();
     let takes_lock = decide(view, &mut steps);
@@ -67,31 +67,52 @@ fn decide<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool, Raised
         return Ok(false);
     }
     if let Some(failover) = failover {
-        let sync_restricts = failover.leader().is_some() && view.sync_mode_is_active();
-        if sync_restricts && !view.cluster.sync.matches_or_leads(view.name) {
+        if switchover_race_excludes(view, failover) {
             steps.push(Step::NotSync);
             return Ok(false);
         }
         return Ok(manual_failover_process_no_leader(view, failover, steps)?.unwrap_or(false));
     }
     if !view.local.watchdog_healthy {
-        steps.push(Step::WatchdogUnusable);
+        steps.push(Step::WatchdogUnusable(view.has(Behaviour::WatchdogIsLogged)));
         return Ok(false);
     }
     automatic_race(view, steps)
+}
+
+/// Whether synchronous mode keeps this node from racing for the lock after a switchover.
+fn switchover_race_excludes(view: &View<'_>, failover: &FailoverKey) -> bool {
+    let restricts = match view.has(Behaviour::ManualRaceAmongSync) {
+        true => true,
+        false => view.has(Behaviour::SwitchoverRaceAmongSync) && failover.candidate().is_some(),
+    };
+    restricts
+        && failover.leader().is_some()
+        && synchronous_mode_restricts(view)
+        && !view.cluster.sync.matches_or_leads(view.name)
+}
+
+/// Whether synchronous mode restricts who may race for the lock after a request.
+fn synchronous_mode_restricts(view: &View<'_>) -> bool {
+    match view.has(Behaviour::EmptySyncRestrictsNobody) {
+        true => view.sync_mode_is_active(),
+        false => view.config.synchronous_mode,
+    }
 }
 
 /// A node that runs as a primary without the lock.
 fn primary_may_keep_leading<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool, Raised> {
     if view.config.paused {
         let initialize = view.cluster.initialize.as_deref().unwrap_or_default();
-        let is_ours = initialize.is_empty() || view.local.system_identifier == initialize;
+        let is_ours = initialize.is_empty()
+            || view.local.system_identifier == initialize
+            || !view.has(Behaviour::PausedPrimaryChecksSystem);
         steps.push(if is_ours { Step::IsPrimary } else { Step::PausedForeignSystem });
         return Ok(is_ours);
     }
     let timeline = view.local.timeline.unwrap_or(0);
     let cluster_timeline = view.cluster.timeline;
-    let is_behind = timeline < cluster_timeline;
+    let is_behind = timeline < cluster_timeline && view.has(Behaviour::PrimaryChecksTimeline);
     steps.push(if is_behind { Step::PrimaryTimelineBehind { timeline, cluster_timeline } } else { Step::IsPrimary });
     Ok(!is_behind)
 }
@@ -103,24 +124,24 @@ fn automatic_race<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool
         Some(known) => *known = rival,
         None => rivals.push(rival),
     };
-    for member in &view.old_cluster.members {
-        add(Rival::member(member));
-    }
-    if view.config.failsafe_mode
-        && let Some(failsafe) = &view.cluster.failsafe
-    {
-        if !failsafe.is_empty() && failsafe.iter().all(|(name, _)| name != view.name) {
-            steps.push(Step::NotInFailsafe);
-            return Ok(false);
+    let (first, last) = match view.has(Behaviour::FailsafeRace) {
+        true => (&view.old_cluster.members, &view.cluster.members),
+        false => (&view.cluster.members, &view.old_cluster.members),
+    };
+    first.iter().for_each(|member| add(Rival::member(member)));
+    if let Some(failsafe) = view.cluster.failsafe.as_ref().filter(|_| view.has(Behaviour::FailsafeRace)) {
+        if view.config.failsafe_mode && !failsafe.is_empty() {
+            if failsafe.iter().all(|(name, _)| name != view.name) {
+                steps.push(Step::NotInFailsafe);
+                return Ok(false);
+            }
+            for (name, url) in failsafe {
+                let has_api_url = url.as_deref().is_some_and(|url| !url.is_empty());
+                add(Rival { name, has_api_url, nofailover: Ok(false) });
+            }
         }
-        for (name, url) in failsafe {
-            let has_api_url = url.as_deref().is_some_and(|url| !url.is_empty());
-            add(Rival { name, has_api_url, nofailover: Ok(false) });
-        }
     }
-    for member in &view.cluster.members {
-        add(Rival::member(member));
-    }
+    last.iter().for_each(|member| add(Rival::member(member)));
     if view.sync_mode_is_active() {
         if !view.config.quorum_commit_mode && !view.cluster.sync.matches_or_leads(view.name) {
             steps.push(Step::NotSync);
@@ -135,7 +156,7 @@ fn automatic_race<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool
 /// A requested switchover or failover whose leader has stepped down. `None`: the node removed a request that cannot
 /// be fulfilled and goes on as if there were none.
 ///
-/// Source: patroni/ha.py, `Ha.manual_failover_process_no_leader`, 3.2.0 to 4.1.5.
+/// Source: patroni/ha.py, `Ha.manual_failover_process_no_leader`, 2.0.0 to 4.1.5.
 fn manual_failover_process_no_leader<'a>(
     view: &View<'a>,
     failover: &'a FailoverKey,
@@ -155,12 +176,16 @@ fn manual_failover_process_no_leader<'a>(
             steps.push(Step::Paused);
             return Ok(Some(false));
         }
-        let sync_restricts = view.config.synchronous_mode && !view.config.quorum_commit_mode;
+        let sync_restricts =
+            view.config.synchronous_mode && !view.config.quorum_commit_mode && view.has(Behaviour::ManualRaceAmongSync);
         if sync_restricts && !view.cluster.sync.matches_or_leads(view.name) {
             steps.push(Step::NotSync);
             return Ok(Some(false));
         }
         if let Some(member) = view.cluster.member(candidate) {
+            if let Some(raised) = &member.shapeless {
+                return Err(raised.clone());
+            }
             match status_of(view, member.name.as_str(), member.api_url.is_some()).limitation()? {
                 None => {
                     steps.push(Step::LeftToCandidate { action, candidate, me: view.name });
@@ -191,7 +216,7 @@ fn manual_failover_process_no_leader<'a>(
 
 /// Whether this node is at least as good as everybody else, and has the votes that it needs.
 ///
-/// Source: patroni/ha.py, `Ha._is_healthiest_node`, 3.2.0 to 4.1.5.
+/// Source: patroni/ha.py, `Ha._is_healthiest_node`, 2.0.0 to 4.1.5.
 fn compare_with_others<'a>(
     view: &View<'a>,
     rivals: Vec<Rival<'a>>,
@@ -206,6 +231,10 @@ fn compare_with_others<'a>(
     }
     if !view.config.standby_cluster && view.config.check_timeline {
         let Some(timeline) = view.local.timeline else {
+            if !view.has(Behaviour::UnknownTimelineDisqualifies) {
+                let text = "'<' not supported between instances of 'NoneType' and 'int'";
+                return Err(Raised::new("TypeError", text));
+            }
             steps.push(Step::MyTimelineUnknown);
             return Ok(false);
         };
@@ -245,13 +274,14 @@ fn compare_with_others<'a>(
         }
         let MemberStatus::Reachable { in_recovery, wal_position, tags, .. } = status else { continue };
         if !in_recovery {
-            steps.push(Step::PrimaryAlive { member });
+            let word = if view.has(Behaviour::SaysPrimary) { "Primary" } else { "Master" };
+            steps.push(Step::PrimaryAlive { member, word });
             return Ok(false);
         }
         if mine < *wal_position {
             nodes_ahead += 1;
             steps.push(Step::Ahead { member, bytes: wal_position - mine });
-            if !view.sync_mode_is_active() || !sync.leader_matches(member) {
+            if !view.config.synchronous_mode || !sync.leader_matches(member) {
                 return Ok(false);
             }
             steps.push(Step::FormerLeaderAheadIgnored);

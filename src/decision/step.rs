@@ -145,6 +145,8 @@ pub enum Step<'a> {
     PrimaryAlive {
         /// Who.
         member: &'a str,
+        /// What Patroni calls it in its log.
+        word: &'static str,
     },
     /// Another member has more WAL.
     Ahead {
@@ -182,8 +184,8 @@ pub enum Step<'a> {
     },
     /// The former leader needs no votes.
     FormerLeaderNeedsNoVotes,
-    /// The watchdog does not work.
-    WatchdogUnusable,
+    /// The watchdog does not work; the flag tells whether Patroni logs it.
+    WatchdogUnusable(bool),
     /// The tag `nofailover` forbids it.
     NoFailover,
     /// PostgreSQL is still starting.
@@ -252,6 +254,7 @@ impl Step<'_> {
     pub fn log(&self) -> Option<(Level, String)> {
         use Level::{Info, Warning};
         Some(match self {
+            Self::NoCandidates(Action::Unnamed) => (Warning, "manual failover: members list is empty".to_owned()),
             Self::NoCandidates(action) => (Warning, format!("{}: candidates list is empty", action.name())),
             Self::CandidateNotSync { action, candidate, sync_standby } => (
                 Warning,
@@ -302,7 +305,7 @@ impl Step<'_> {
             Self::PrimaryTimelineBehind { timeline, cluster_timeline } => {
                 (Warning, format!("My timeline {timeline} is behind last known cluster timeline {cluster_timeline}"))
             }
-            Self::PrimaryAlive { member } => (Warning, format!("Primary ({member}) is still alive")),
+            Self::PrimaryAlive { member, word } => (Warning, format!("{word} ({member}) is still alive")),
             Self::Ahead { member, .. } => (Info, format!("Wal position of {member} is ahead of my wal position")),
             Self::FormerLeaderAheadIgnored => (Info, "Ignoring the former leader being ahead of us".to_owned()),
             Self::HigherPriority { member, theirs, mine } => (
@@ -319,7 +322,7 @@ impl Step<'_> {
                 ),
             ),
             Self::Vote { member, .. } => (Info, format!("Got quorum vote from {member}")),
-            Self::WatchdogUnusable => (Warning, "Watchdog device is not usable".to_owned()),
+            Self::WatchdogUnusable(true) => (Warning, "Watchdog device is not usable".to_owned()),
             Self::LeftToCandidate { action, candidate, me } => {
                 (Info, format!("{}: to {candidate}, i am {me}", action.name()))
             }
@@ -331,6 +334,7 @@ impl Step<'_> {
             }
             Self::Healthy { .. }
             | Self::NoVote { .. }
+            | Self::WatchdogUnusable(false)
             | Self::NotAsked { .. }
             | Self::Votes { .. }
             | Self::FormerLeaderNeedsNoVotes

@@ -79,6 +79,7 @@ impl<'a> View<'a> {
     pub fn action(&self) -> Action {
         match self.failover() {
             None => Action::Failover,
+            Some(_) if !self.has(Behaviour::SwitchoversAreNamed) => Action::Unnamed,
             Some(failover) if failover.leader().is_some() => Action::Switchover,
             Some(_) => Action::ManualFailover,
         }
@@ -99,6 +100,8 @@ pub enum Action {
     ManualFailover,
     /// `/failover` names the leader.
     Switchover,
+    /// Either of the two, in releases that do not tell them apart (before 3.2.0).
+    Unnamed,
 }
 
 impl Action {
@@ -106,7 +109,7 @@ impl Action {
     pub fn name(self) -> &'static str {
         match self {
             Self::Failover => "failover",
-            Self::ManualFailover => "manual failover",
+            Self::ManualFailover | Self::Unnamed => "manual failover",
             Self::Switchover => "switchover",
         }
     }
@@ -114,7 +117,7 @@ impl Action {
     /// Without `manual`.
     pub fn bare_name(self) -> &'static str {
         match self {
-            Self::Failover | Self::ManualFailover => "failover",
+            Self::Failover | Self::ManualFailover | Self::Unnamed => "failover",
             Self::Switchover => "switchover",
         }
     }
@@ -122,7 +125,7 @@ impl Action {
     /// As Python's `str.title()` makes it.
     pub fn title(self) -> &'static str {
         match self {
-            Self::Failover => "Failover",
+            Self::Failover | Self::Unnamed => "Failover",
             Self::ManualFailover => "Manual Failover",
             Self::Switchover => "Switchover",
         }

@@ -438,7 +438,10 @@ impl<'a> Scene<'a> {
             }
             match self.rest(&member.name) {
                 Some(RestAnswer::Answered { json, .. }) => {
-                    let usable = matches!(MemberStatus::read(json.as_ref()), MemberStatus::Reachable { .. });
+                    let usable = matches!(
+                        MemberStatus::read(json.as_ref(), PatroniVersion::newest()),
+                        MemberStatus::Reachable { .. }
+                    );
                     put("reachable", Some(usable.into()));
                     put("rest", json.as_ref().map(value));
                 }

@@ -17,7 +17,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 FIXTURES = HERE.parent.parent / 'fixtures' / 'oracle'
 # The releases that the captures under fixtures/captured hold, and those at which a decision changes.
-RELEASES = ['3.2.0', '3.2.2', '3.3.7', '3.3.11', '4.0.1', '4.0.5', '4.0.6', '4.0.8', '4.1.0', '4.1.5']
+RELEASES = ['2.0.0', '2.0.2', '2.1.0', '2.1.2', '2.1.5', '2.1.6', '3.0.1', '3.0.2', '3.0.3', '3.0.4', '3.1.0', '3.2.0', '3.2.2', '3.3.7', '3.3.11', '4.0.1', '4.0.5', '4.0.6', '4.0.8', '4.1.0', '4.1.5']
 # Facts of a scenario that no decision in the gates reads.
 UNREAD = ['pg_stat_replication', 'synchronous_standby_names', 'synchronous_commit', 'pg_version']
 
@@ -26,7 +26,7 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument('--env', required=True, type=pathlib.Path)
     arguments.add_argument('--seed', type=int, default=2026)
-    arguments.add_argument('--count', type=int, default=600)
+    arguments.add_argument('--count', type=int, default=400)
     arguments.add_argument('releases', nargs='*', default=RELEASES)
     options = arguments.parse_args()
     FIXTURES.mkdir(parents=True, exist_ok=True)

@@ -212,7 +212,7 @@ fn api_gate(
         falls_back(&mut report, format!("{name} does not serve its REST API ({reason})"));
         return (report, ApiAnswer::default(), via == Via::Ctl);
     }
-    let answers = facts.answers();
+    let answers = facts.answers(version);
     let decision = api::do_post_failover(&seen.view(&seen.cluster, &node.local, &answers, facts.now), kind, request);
     let mut answer = ApiAnswer { became_switchover: decision.became_switchover, ..ApiAnswer::default() };
     report.because = explanation::api(&decision, &answers);
@@ -263,7 +263,7 @@ fn leader_gate(facts: &Facts, key: &FailoverKey, now: f64) -> GateReport {
         Err(report) => return *report,
     };
     seen.cluster.failover = Some(key.clone());
-    let answers = facts.answers();
+    let answers = facts.answers(version);
     let view = seen.view(&seen.cluster, &node.local, &answers, now);
     let decision = process_manual_failover_from_leader(&view);
     let mut report = GateReport::new(Gate::Leader, Some(name), version);
@@ -309,7 +309,7 @@ fn race_gate(facts: &Facts, key: &FailoverKey, now: f64) -> Race {
         let mut returned = after;
         if let Some(node) = returned.nodes.get_mut(&leader) {
             node.local = LocalState { running: true, primary: false, ..node.local.clone() };
-            node.status = returning_status(facts, &leader);
+            node.suppose(returning_status(facts, &leader));
         }
         let again = race_of_nodes(&returned, facts, Some(key), &[], now, None);
         if again.winners() == [leader.clone()] {
@@ -362,11 +362,14 @@ fn after_demotion(facts: &Facts) -> Facts {
     for (name, node) in &mut after.nodes {
         if name == leader {
             node.local.running = false;
-            node.status = MemberStatus::Unreachable { reason: "its PostgreSQL has been shut down".to_owned() };
+            node.suppose_silent("its PostgreSQL has been shut down");
         } else if node.streaming == Some(true) && shutdown_lsn - node.local.lsn <= reach_bytes {
             node.local.lsn = node.local.lsn.max(shutdown_lsn);
-            if let MemberStatus::Reachable { in_recovery: true, wal_position, .. } = &mut node.status {
-                *wal_position = (*wal_position).max(shutdown_lsn);
+            if let MemberStatus::Reachable { in_recovery: true, wal_position, .. } = &mut node.status
+                && *wal_position < shutdown_lsn
+            {
+                *wal_position = shutdown_lsn;
+                node.answer = None;
             }
         }
     }
@@ -393,7 +396,7 @@ fn evaluate_crash(facts: &Facts, nodes: &[String]) -> Evaluation {
     for (name, node) in &mut after.nodes {
         if down.contains(name) {
             node.local.running = false;
-            node.status = MemberStatus::Unreachable { reason: "it is down in this question".to_owned() };
+            node.suppose_silent("it is down in this question");
         }
     }
     let mut report = race_of_nodes(&after, facts, None, &down, facts.now, None);
@@ -415,8 +418,8 @@ fn race_of_nodes(
     excluded: Option<&str>,
 ) -> GateReport {
     let mut report = GateReport::new(Gate::Race, None, PatroniVersion::newest());
-    let answers = after.answers();
     for (name, node) in &after.nodes {
+        let answers = after.answers(node.version.0);
         if excluded == Some(name) || down.contains(name) {
             continue;
         }

@@ -233,7 +233,7 @@ fn explain(step: &Step<'_>) -> String {
         | Step::PrimaryTimelineBehind { timeline, cluster_timeline } => {
             format!("it is on timeline {timeline}, the cluster on {cluster_timeline} by /history")
         }
-        Step::PrimaryAlive { member } => format!("{member} still runs as a primary"),
+        Step::PrimaryAlive { member, .. } => format!("{member} still runs as a primary"),
         Step::Ahead { member, bytes } => format!("{member} is {bytes} bytes ahead"),
         Step::FormerLeaderAheadIgnored => "the former leader's lead is ignored".to_owned(),
         Step::HigherPriority { member, theirs, mine } => {
@@ -244,7 +244,7 @@ fn explain(step: &Step<'_>) -> String {
         }
         Step::Vote { member, .. } => format!("has the vote of {member}"),
         Step::FormerLeaderNeedsNoVotes => "the former leader needs no votes".to_owned(),
-        Step::WatchdogUnusable => "its watchdog is required and does not work".to_owned(),
+        Step::WatchdogUnusable(_) => "its watchdog is required and does not work".to_owned(),
         Step::NoFailover => "its tags forbid a promotion (nofailover, or failover_priority 0)".to_owned(),
         Step::Starting => "its PostgreSQL is still starting".to_owned(),
         Step::NotRunning => "its PostgreSQL does not run, or it does not answer".to_owned(),

@@ -47,14 +47,29 @@ pub struct Facts {
 pub struct NodeFacts {
     /// Its Patroni release.
     pub version: (PatroniVersion, Origin),
-    /// What its REST API answers.
+    /// What its REST API answers, as the newest release reads it.
     pub status: MemberStatus,
+    /// The body of that answer, which older releases read in other ways; `None` when it is supposed.
+    pub answer: Option<Node>,
     /// Where that comes from.
     pub status_origin: Origin,
     /// What its own process knows.
     pub local: LocalState,
     /// Whether it receives WAL from its upstream by streaming; `None` when nothing tells.
     pub streaming: Option<bool>,
+}
+
+impl NodeFacts {
+    /// Supposes another answer of its REST API.
+    pub fn suppose(&mut self, status: MemberStatus) {
+        self.status = status;
+        self.answer = None;
+    }
+
+    /// Supposes that its REST API does not answer.
+    pub fn suppose_silent(&mut self, reason: &str) {
+        self.suppose(MemberStatus::Unreachable { reason: reason.to_owned() });
+    }
 }
 
 impl Facts {
@@ -74,7 +89,8 @@ impl Facts {
             .into_iter()
             .map(|name| {
                 let member = keys.get(&format!("members/{name}"));
-                let member = member.map(|key| Member::load(name, &key.value.0, key.json.as_ref()));
+                let member =
+                    member.map(|key| Member::load(name, &key.value.0, key.json.as_ref(), PatroniVersion::newest()));
                 let mut facts = node(name, member.as_ref(), snapshot.rest.get(name), fallback);
                 if facts.streaming.is_none() {
                     facts.streaming = leader_rest.and_then(|leader| streams_from(leader, name));
@@ -111,11 +127,16 @@ impl Facts {
         GlobalConfig::read(config, version)
     }
 
-    /// What the members' REST APIs answer.
-    pub fn answers(&self) -> Answers {
+    /// What the members' REST APIs answer, as the release `version` reads it.
+    pub fn answers(&self, version: PatroniVersion) -> Answers {
+        let reads_alike = PatroniVersion::new(3, 2, 0) <= version;
         let mut answers = Answers::default();
         for (name, facts) in &self.nodes {
-            answers.set(name, facts.status.clone());
+            let status = match &facts.answer {
+                Some(answer) if !reads_alike => MemberStatus::read(Some(answer), version),
+                _ => facts.status.clone(),
+            };
+            answers.set(name, status);
         }
         answers
     }
@@ -169,7 +190,9 @@ fn node(name: &str, member: Option<&Member>, rest: Option<&RestAnswer>, fallback
         .or_else(|| member.and_then(|member| member.version).map(|version| (version, Origin::MemberKey)))
         .unwrap_or((fallback, Origin::Assumed));
     let (status, status_origin) = match rest {
-        Some(RestAnswer::Answered { json, .. }) => (MemberStatus::read(json.as_ref()), Origin::Rest),
+        Some(RestAnswer::Answered { json, .. }) => {
+            (MemberStatus::read(json.as_ref(), PatroniVersion::newest()), Origin::Rest)
+        }
         Some(RestAnswer::Unreachable { reason }) => {
             (MemberStatus::Unreachable { reason: reason.clone() }, Origin::Rest)
         }
@@ -186,7 +209,7 @@ fn node(name: &str, member: Option<&Member>, rest: Option<&RestAnswer>, fallback
         .and_then(Node::as_str)
         .or_else(|| member.and_then(|member| member.replication_state.as_deref()));
     let streaming = replication_state.map(|state| state == "streaming");
-    NodeFacts { version, status, status_origin, local, streaming }
+    NodeFacts { version, status, answer: json.cloned(), status_origin, local, streaming }
 }
 
 /// What the REST API of a member would answer if its key in the DCS is up to date.
@@ -233,7 +256,7 @@ fn local_by_rest(json: &Node, status: &MemberStatus, version: PatroniVersion) ->
     let role = json.get("role").and_then(Node::as_str);
     let (tags, watchdog_failed) = match status {
         MemberStatus::Reachable { tags, watchdog_failed, .. } => (own_tags(Some(tags), version), *watchdog_failed),
-        MemberStatus::Unreachable { .. } => (own_tags(Some(&Tags::read(json.get("tags"))), version), false),
+        MemberStatus::Unreachable { .. } => (own_tags(Some(&Tags::read(json.get("tags"), version)), version), false),
     };
     LocalState {
         running: matches!(state, "running" | "starting" | "restarting"),

@@ -435,7 +435,7 @@ fn assumptions(snapshot: &ClusterSnapshot, facts: &Facts, question: &Question, b
     for name in assumed {
         let silent = |facts: &mut Facts| {
             if let Some(node) = facts.nodes.get_mut(name) {
-                node.status = MemberStatus::Unreachable { reason: "its REST API does not answer".to_owned() };
+                node.suppose_silent("its REST API does not answer");
             }
         };
         match otherwise(&silent) {

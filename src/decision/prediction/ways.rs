@@ -179,6 +179,7 @@ fn allow_promotion(facts: &Facts, question: &Question, ways: &mut Vec<Way>) {
 fn allow(facts: &mut Facts, name: &str) {
     if let Some(node) = facts.nodes.get_mut(name) {
         node.local.tags = node.local.tags.clone().with_nofailover(false);
+        node.answer = None;
         if let MemberStatus::Reachable { tags: Ok(tags), .. } = &mut node.status {
             *tags = tags.clone().with_nofailover(false);
         }

@@ -28,26 +28,32 @@ pub struct Member {
     pub timeline: Option<i128>,
     /// `replication_state`, as written (`streaming`, `in archive recovery`).
     pub replication_state: Option<String>,
+    /// What every look at the key raises in releases before 2.1.0, when its value is JSON but no object.
+    pub shapeless: Option<Raised>,
 }
 
 impl Member {
-    /// Reads the key's value; what is not JSON or no object counts as an empty object.
-    pub fn load(name: &str, text: &str, json: Option<&Node>) -> Self {
+    /// Reads the key's value as the release `version` does; what is not JSON or no object counts as an empty object.
+    pub fn load(name: &str, text: &str, json: Option<&Node>, version: PatroniVersion) -> Self {
         let empty = Mapping::default();
         let data = json.and_then(Node::as_mapping).unwrap_or(&empty);
         let string = |name: &str| data.get(name).and_then(Node::as_str).map(str::to_owned);
         let int = |name: &str| data.get(name).and_then(|node| python::parse_int(&node.value, None));
+        let shapeless = json
+            .filter(|json| version < PatroniVersion::new(2, 1, 0) && json.as_mapping().is_none())
+            .map(|json| Raised::no_attribute(&json.value, "get"));
         let api_url = if text.starts_with("postgres") { url_in_connection_string(text) } else { string("api_url") };
         Self {
             name: name.to_owned(),
             api_url: api_url.filter(|url| !url.is_empty()),
-            tags: Tags::read(data.get("tags")),
+            tags: shapeless.clone().map_or_else(|| Tags::read(data.get("tags"), version), Err),
             version: data.get("version").and_then(Node::as_str).and_then(|text| text.parse().ok()),
             role: string("role"),
             state: string("state"),
             lsn: int("xlog_location"),
             timeline: int("timeline"),
             replication_state: string("replication_state"),
+            shapeless,
         }
     }
 }
@@ -82,19 +88,20 @@ pub struct Tags {
 }
 
 impl Tags {
-    /// Reads the `tags` of a member key or a REST answer.
+    /// Reads the `tags` of a member key or a REST answer as the release `version` does: until 3.1.2 there are no priorities.
     ///
     /// # Errors
     ///
     /// It is there and no object: every look at a tag raises.
-    pub fn read(tags: Option<&Node>) -> Result<Self, Raised> {
+    pub fn read(tags: Option<&Node>, version: PatroniVersion) -> Result<Self, Raised> {
         let Some(tags) = tags else { return Ok(Self::default()) };
         let Value::Mapping(tags) = &tags.value else {
             return Err(Raised::no_attribute(&tags.value, "get"));
         };
         let value = |name: &str| tags.get(name).map(|node| &node.value);
         let truth = |name: &str| value(name).filter(|value| **value != Value::Null).map(python::truthy);
-        let int = |name: &str| value(name).and_then(|value| python::parse_int(value, None));
+        let has_priorities = PatroniVersion::new(3, 2, 0) <= version;
+        let int = |name: &str| value(name).filter(|_| has_priorities).and_then(|value| python::parse_int(value, None));
         Ok(Self {
             nofailover: truth("nofailover"),
             failover_priority: int("failover_priority"),
@@ -113,6 +120,9 @@ impl Tags {
     pub fn of_own_process(mut self, version: PatroniVersion) -> Self {
         let keeps_nofailover = self.has_priority.0 && PatroniVersion::new(3, 2, 2) <= version;
         let keeps_nosync = self.has_priority.1 && PatroniVersion::new(4, 1, 0) <= version;
+        if version < PatroniVersion::new(3, 2, 0) {
+            self.failover_priority = None;
+        }
         self.nofailover = self.nofailover.filter(|set| *set || keeps_nofailover);
         self.nosync = self.nosync.filter(|set| *set || keeps_nosync);
         self

@@ -80,21 +80,21 @@ impl Cluster {
     pub fn load(keys: &BTreeMap<String, DcsKey>, version: PatroniVersion) -> Result<Self, Raised> {
         let text = |name: &str| keys.get(name).map(|key| key.value.0.as_str());
         let json = |name: &str| keys.get(name).and_then(|key| key.json.as_ref());
-        let members = keys
+        let members: Vec<Member> = keys
             .range("members/".to_owned()..)
             .take_while(|(name, _)| name.starts_with("members/"))
             .filter(|(name, _)| name.matches('/').count() == 1)
-            .map(|(name, key)| Member::load(&name["members/".len()..], &key.value.0, key.json.as_ref()))
+            .map(|(name, key)| Member::load(&name["members/".len()..], &key.value.0, key.json.as_ref(), version))
             .collect();
-        let optime = match text("status") {
-            Some(_) => json("status"),
-            None => json("optime/leader"),
-        };
+        let leader = members.iter().find(|member| Some(member.name.as_str()) == text("leader"));
+        if let Some(raised) = leader.and_then(|leader| leader.shapeless.clone()) {
+            return Err(raised);
+        }
         Ok(Self {
             initialize: text("initialize").map(str::to_owned),
             config: json("config").and_then(Node::as_mapping).cloned(),
             leader: text("leader").map(str::to_owned),
-            last_lsn: last_lsn(optime),
+            last_lsn: last_lsn(keys, version)?,
             members,
             failover: match text("failover") {
                 Some(value) => Some(FailoverKey::load(value, json("failover"))?),
@@ -117,14 +117,37 @@ impl Cluster {
     }
 }
 
-/// `Status.from_node`, its `last_lsn`.
-fn last_lsn(status: Option<&Node>) -> i128 {
-    match status.map(|node| &node.value) {
+/// The position of the leader: `Status.from_node(…).last_lsn` since 3.2.0; before, the loaders read it themselves, and
+/// those of 2.0 knew `/optime/leader` alone.
+///
+/// # Errors
+///
+/// Releases 2.0: `/optime/leader` is no number.
+fn last_lsn(keys: &BTreeMap<String, DcsKey>, version: PatroniVersion) -> Result<i128, Raised> {
+    let text = |name: &str| keys.get(name).map(|key| &key.value.0);
+    let int = |text: &String| python::int(&Value::String(text.clone()));
+    if version < PatroniVersion::new(2, 1, 0) {
+        let not_a_number =
+            |text: &String| Raised::new("ValueError", format!("invalid literal for int() with base 10: '{text}'"));
+        return text("optime/leader").map_or(Ok(0), |text| int(text).ok_or_else(|| not_a_number(text)));
+    }
+    let key = keys.get("status").or_else(|| keys.get("optime/leader"));
+    let status = key.and_then(|key| key.json.as_ref()).map(|node| &node.value);
+    let optime = match status {
+        Some(Value::Mapping(status)) => status.get("optime").and_then(|node| python::int(&node.value)),
+        _ => None,
+    };
+    if version < PatroniVersion::new(3, 2, 0) {
+        return Ok(match keys.contains_key("status") {
+            true => optime.unwrap_or(0),
+            false => text("optime/leader").and_then(int).unwrap_or(0),
+        });
+    }
+    Ok(match status {
         Some(Value::Int(lsn)) => *lsn,
         Some(Value::Bool(lsn)) => i128::from(*lsn),
-        Some(Value::Mapping(status)) => status.get("optime").and_then(|node| python::int(&node.value)).unwrap_or(0),
-        _ => 0,
-    }
+        _ => optime.unwrap_or(0),
+    })
 }
 
 /// `Cluster.timeline`

@@ -1,6 +1,7 @@
 //! What a member's REST API tells about itself.
 
 use crate::model::cluster::{Raised, Tags};
+use crate::model::version::PatroniVersion;
 use crate::parse::python;
 use crate::parse::tree::{Mapping, Node, Value};
 
@@ -63,31 +64,54 @@ impl Limitation {
 }
 
 impl MemberStatus {
-    /// Reads the body of an answer; `None`: it was not JSON.
-    pub fn read(json: Option<&Node>) -> Self {
+    /// Reads the body of an answer as the release `version` does; `None`: it was not JSON.
+    ///
+    /// Source: patroni/ha.py, `_MemberStatus.from_api_response`: until 2.1.5 the role decides whether it is a primary, then
+    /// the WAL location, from 3.1.0 on either; 3.0.3 and 3.0.4 take a primary that says so for a replica.
+    pub fn read(json: Option<&Node>, version: PatroniVersion) -> Self {
         let unusable = |reason: &str| Self::Unreachable { reason: reason.to_owned() };
         let Some(json) = json else { return unusable("its REST API answered something that is not JSON") };
         let Value::Mapping(data) = &json.value else {
             return unusable("its REST API answered JSON that is no object");
         };
-        let wal = match data.get("wal").filter(|node| python::truthy(&node.value)).or_else(|| data.get("xlog")) {
-            Some(Node { value: Value::Mapping(wal), .. }) => wal,
-            _ => return unusable("its REST API answered without a WAL position (PostgreSQL is not running)"),
+        let by_role = version < PatroniVersion::new(2, 1, 6);
+        let by_either = PatroniVersion::new(3, 1, 0) <= version;
+        let misreads_role = PatroniVersion::new(3, 0, 3) <= version && !by_either;
+        let role = data.get("role");
+        if by_role && role.is_none() {
+            return unusable("its REST API answered without a role");
+        }
+        let role = role.and_then(Node::as_str);
+        let role_is_primary = matches!(role, Some("master" | "primary"));
+        let no_position = || unusable("its REST API answered without a WAL position (PostgreSQL is not running)");
+        let wal = match data.get("wal") {
+            _ if by_role => data.get("xlog"),
+            Some(wal) if python::truthy(&wal.value) || version < PatroniVersion::new(3, 0, 3) => Some(wal),
+            _ => data.get("xlog"),
         };
-        let role_is_primary = matches!(data.get("role").and_then(Node::as_str), Some("master" | "primary"));
-        let in_recovery = !(wal.get("location").is_some_and(|node| python::truthy(&node.value)) || role_is_primary);
-        let wal_position = match in_recovery {
-            true => match received_or_replayed(wal) {
+        let wal = match wal.map(|node| &node.value) {
+            Some(Value::Mapping(wal)) => Some(wal),
+            _ if by_role && role == Some("master") => None,
+            _ => return no_position(),
+        };
+        let has_location = wal.and_then(|wal| wal.get("location")).is_some_and(|node| python::truthy(&node.value));
+        let in_recovery = match (by_role, misreads_role) {
+            (true, _) => role != Some("master"),
+            (false, true) => !has_location || role_is_primary,
+            (false, false) => !(has_location || by_either && role_is_primary),
+        };
+        let wal_position = match wal.filter(|_| in_recovery) {
+            Some(wal) => match received_or_replayed(wal) {
                 Some(lsn) => lsn,
                 None => return unusable("its REST API answered with a WAL position that is no number"),
             },
-            false => 0,
+            None => 0,
         };
         Self::Reachable {
             in_recovery,
             wal_position,
             timeline: timeline(data),
-            tags: Tags::read(data.get("tags")),
+            tags: Tags::read(data.get("tags"), version),
             watchdog_failed: data.get("watchdog_failed").is_some_and(|node| python::truthy(&node.value)),
         }
     }

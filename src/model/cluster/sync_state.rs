@@ -7,7 +7,8 @@ use crate::parse::tree::{Mapping, Node, Value};
 
 /// The key `/sync` as Patroni reads it.
 ///
-/// Source: patroni/dcs/__init__.py, `SyncState`, 4.1.5.
+/// Source: patroni/dcs/__init__.py, `SyncState`, 4.1.5; until 3.0.2 names are compared letter by letter, and a match
+/// with the leader counts as one with a standby.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyncState {
     /// `leader`; empty or missing: synchronous mode is not active yet.
@@ -16,10 +17,14 @@ pub struct SyncState {
     sync_standby: Option<String>,
     /// `quorum`: how many of the voters, the leader included, a candidate must hear from besides itself.
     pub quorum: i128,
-    /// The names in `sync_standby`, in lower case.
+    /// The names in `sync_standby`; in lower case unless letters count.
     standbys: Vec<String>,
-    /// `leader` in lower case.
-    leader_lower: String,
+    /// `leader`; in lower case unless letters count.
+    leader_compared: String,
+    /// Names are compared letter by letter, as until 3.0.2.
+    exact: bool,
+    /// An empty string as the leader counts as one, as in 3.0.2.
+    empty_leader_counts: bool,
 }
 
 impl SyncState {
@@ -29,7 +34,12 @@ impl SyncState {
     ///
     /// `leader` or `sync_standby` is of a type that Patroni's code raises on later.
     pub fn load(json: Option<&Node>, version: PatroniVersion) -> Result<Self, Raised> {
-        let Some(Value::Mapping(data)) = json.map(|node| &node.value) else { return Ok(Self::default()) };
+        let exact = version < PatroniVersion::new(3, 0, 3);
+        let Some(Value::Mapping(data)) = json.map(|node| &node.value) else {
+            // The empty state of 3.0.2 holds an empty list, which a log line shows.
+            let sync_standby = (version == PatroniVersion::new(3, 0, 2)).then(String::new);
+            return Ok(Self { exact, sync_standby, ..Self::default() });
+        };
         let leader = name_list(data, "leader")?;
         let sync_standby = name_list(data, "sync_standby")?;
         let has_quorum = PatroniVersion::new(4, 0, 0) <= version;
@@ -43,14 +53,16 @@ impl SyncState {
             }
             _ => 0,
         };
-        Ok(Self::new(leader, sync_standby, quorum))
-    }
-
-    /// The state with these fields.
-    pub fn new(leader: Option<String>, sync_standby: Option<String>, quorum: i128) -> Self {
-        let standbys = split(sync_standby.as_deref().unwrap_or_default()).map(str::to_lowercase).collect();
-        let leader_lower = leader.as_deref().unwrap_or_default().to_lowercase();
-        Self { leader, sync_standby, quorum, standbys, leader_lower }
+        let list = sync_standby.as_deref().unwrap_or_default();
+        let standbys = match (exact, version < PatroniVersion::new(3, 0, 2)) {
+            (true, true) => list.split(',').filter(|_| !list.is_empty()).map(str::to_owned).collect(),
+            (true, false) => split(list).map(str::to_owned).collect(),
+            (false, _) => split(list).map(str::to_lowercase).collect(),
+        };
+        let leader_text = leader.as_deref().unwrap_or_default();
+        let leader_compared = if exact { leader_text.to_owned() } else { leader_text.to_lowercase() };
+        let empty_leader_counts = version == PatroniVersion::new(3, 0, 2);
+        Ok(Self { leader, sync_standby, quorum, standbys, leader_compared, exact, empty_leader_counts })
     }
 
     /// `leader`, when the state is not empty.
@@ -65,7 +77,10 @@ impl SyncState {
 
     /// `is_empty`: no leader, so synchronous mode is not active.
     pub fn is_empty(&self) -> bool {
-        self.leader().is_none()
+        match self.empty_leader_counts {
+            true => self.leader.is_none(),
+            false => self.leader().is_none(),
+        }
     }
 
     /// `voters`: the names in `sync_standby`, as written; none when the state is empty.
@@ -74,9 +89,12 @@ impl SyncState {
         split(list)
     }
 
-    /// `matches(name)`: whether `name` is a sync standby, in any case of letters.
+    /// `matches(name)`: whether `name` is a sync standby, in any case of letters; until 3.0.2 exactly, or the leader.
     pub fn matches(&self, name: &str) -> bool {
-        !name.is_empty() && !self.is_empty() && contains(&self.standbys, name)
+        match self.exact {
+            true => self.lists(name) || self.leader_matches(name),
+            false => !self.is_empty() && self.lists(name),
+        }
     }
 
     /// `matches(name, True)`: whether `name` is a sync standby or the leader of `/sync`.
@@ -84,18 +102,30 @@ impl SyncState {
         self.matches(name) || self.leader_matches(name)
     }
 
-    /// `leader_matches(name)`
+    /// `leader_matches(name)`; until 3.0.2 a comparison.
     pub fn leader_matches(&self, name: &str) -> bool {
-        !name.is_empty() && !self.is_empty() && eq_lower(&self.leader_lower, name)
+        match self.exact {
+            true => self.leader.as_deref() == Some(name),
+            false => !name.is_empty() && !self.is_empty() && eq_lower(&self.leader_compared, name),
+        }
+    }
+
+    /// Whether the REST API takes `name` for a sync standby: until 3.0.2 without a look at the leader.
+    pub fn is_standby(&self, name: &str) -> bool {
+        if self.exact { self.lists(name) } else { self.matches(name) }
+    }
+
+    /// Whether `sync_standby` lists `name`, whatever the leader.
+    fn lists(&self, name: &str) -> bool {
+        match self.exact {
+            true => self.standbys.iter().any(|standby| standby == name),
+            false => !name.is_empty() && self.standbys.iter().any(|standby| eq_lower(standby, name)),
+        }
     }
 }
 
 fn split(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(python::strip).filter(|name| !name.is_empty())
-}
-
-fn contains(names: &[String], name: &str) -> bool {
-    names.iter().any(|known| eq_lower(known, name))
 }
 
 /// Whether `lower` equals `name.lower()`.

@@ -57,6 +57,13 @@ impl GlobalConfig {
         };
         let quorum_commit_mode = PatroniVersion::new(4, 0, 0) <= version
             && value("synchronous_mode").is_some_and(|value| python::str(value).to_lowercase() == "quorum");
+        // Until 3.0.2 limits came from the merged configuration, which a single bad value made fall back to the defaults.
+        let is_merged = version < PatroniVersion::new(3, 0, 3);
+        let merged = |name: &str, default: i128| match config.filter(|config| can_be_merged(config)) {
+            Some(config) => config.get(name).and_then(|node| python::int(&node.value)).unwrap_or(default),
+            None => default,
+        };
+        let limit = |name: &str, default: i128| if is_merged { merged(name, default) } else { int(name, default) };
         let synchronous_mode_strict = mode("synchronous_mode_strict");
         let sync_is_ignored = standby_cluster && PatroniVersion::new(3, 2, 0) <= version;
         Self {
@@ -65,8 +72,8 @@ impl GlobalConfig {
             quorum_commit_mode,
             synchronous_mode_strict,
             synchronous_node_count: int("synchronous_node_count", 1).max(i128::from(synchronous_mode_strict)),
-            maximum_lag_on_failover: int("maximum_lag_on_failover", DEFAULT_MAXIMUM_LAG_ON_FAILOVER),
-            maximum_lag_on_syncnode: int("maximum_lag_on_syncnode", -1),
+            maximum_lag_on_failover: limit("maximum_lag_on_failover", DEFAULT_MAXIMUM_LAG_ON_FAILOVER),
+            maximum_lag_on_syncnode: limit("maximum_lag_on_syncnode", -1),
             check_timeline: mode("check_timeline"),
             failsafe_mode: mode("failsafe_mode"),
             standby_cluster,
@@ -74,4 +81,28 @@ impl GlobalConfig {
             loop_wait_seconds: int("loop_wait", DEFAULT_LOOP_WAIT),
         }
     }
+}
+
+/// Whether the strict merge of releases before 3.0.3 accepts the dynamic configuration.
+///
+/// Source: patroni/config.py, `Config._safe_copy_dynamic_configuration`, 3.0.2.
+fn can_be_merged(config: &Mapping) -> bool {
+    const NUMBERS: &[&str] = &[
+        "ttl",
+        "loop_wait",
+        "retry_timeout",
+        "maximum_lag_on_failover",
+        "maximum_lag_on_syncnode",
+        "check_timeline",
+        "master_start_timeout",
+        "master_stop_timeout",
+        "primary_start_timeout",
+        "primary_stop_timeout",
+        "synchronous_node_count",
+    ];
+    let is_number = |name: &&str| config.get(name).is_none_or(|node| python::int(&node.value).is_some());
+    let is_section = |name: &&str| {
+        config.get(name).is_none_or(|node| matches!(node.value, Value::Mapping(_)) || !python::truthy(&node.value))
+    };
+    NUMBERS.iter().all(|name| is_number(name)) && ["postgresql", "standby_cluster"].iter().all(is_section)
 }
