@@ -263,3 +263,24 @@ fn passwords(capture: &Path) -> Vec<String> {
     passwords.dedup();
     passwords
 }
+
+#[test]
+fn every_release_in_turn_shows_what_an_upgrade_changes() {
+    let question = ["predict", "switchover", "--candidate", "pg2", "--patroni-version", "all", BUG];
+    let (code, stdout, stderr) = patrolint(&question);
+    assert_eq!((code, stderr.as_str()), (1, ""));
+    insta::assert_snapshot!(stdout);
+    let (_, stdout, _) = patrolint(&[&question[..], &["--format", "json"]].concat());
+    let document: Value = serde_json::from_str(&stdout).expect("it is JSON");
+    schema::assert_valid("predict-releases.schema.json", &document);
+    let refusing: Vec<&Value> = document["groups"]
+        .as_array()
+        .expect("groups")
+        .iter()
+        .filter(|group| group["verdict"] == "refused")
+        .map(|group| &group["releases"])
+        .collect();
+    assert_eq!(refusing, [&json!(["4.0.5"])]);
+    let (code, _, stderr) = patrolint(&["quorum", "--patroni-version", "all", BUG]);
+    assert_eq!((code, stderr.as_str()), (2, "error: --patroni-version all goes with predict alone\n"));
+}

@@ -1,11 +1,12 @@
 //! What is looked at.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 use clap::Args;
 use patrolint::input::offline;
 use patrolint::model::snapshot::{ClusterSnapshot, Snapshot, SnapshotError};
-use patrolint::model::version::PatroniVersion;
+use patrolint::model::version::{PatroniVersion, VersionError};
 
 use crate::cli::Failure;
 
@@ -25,12 +26,42 @@ pub struct InputOptions {
     #[arg(long, value_name = "NUMBER")]
     pub group: Option<u32>,
 
-    /// Judge as if every node and patronictl were of this Patroni release, for example 4.0.6
+    /// Judge as if every node and patronictl were of this Patroni release, for example 4.0.6; predict also takes all
     #[arg(long, value_name = "VERSION")]
-    pub patroni_version: Option<PatroniVersion>,
+    pub patroni_version: Option<Release>,
+}
+
+/// The release to judge with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// This one.
+    One(PatroniVersion),
+    /// Each known one in turn.
+    All,
+}
+
+impl FromStr for Release {
+    type Err = VersionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "all" { Ok(Self::All) } else { text.parse().map(Self::One) }
+    }
 }
 
 impl InputOptions {
+    /// The one release to judge with, if one was given.
+    ///
+    /// # Errors
+    ///
+    /// The user's: `all` was given to a command that answers for one release at a time.
+    pub fn one_release(&self) -> Result<Option<PatroniVersion>, Failure> {
+        match self.patroni_version {
+            None => Ok(None),
+            Some(Release::One(version)) => Ok(Some(version)),
+            Some(Release::All) => Err(Failure::new("--patroni-version all goes with predict alone")),
+        }
+    }
+
     /// Like [`Self::load`], for answers to which a broken file could make a difference.
     ///
     /// # Errors

@@ -2,12 +2,15 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use patrolint::decision::api::{Kind, Request};
+use patrolint::decision::prediction::releases::across_releases;
 use patrolint::decision::prediction::{Options, Prediction, Question, Verdict, Via, predict};
+use patrolint::model::snapshot::ClusterSnapshot;
 use patrolint::model::time::{ParsedTime, parse_time};
-use patrolint::report::prediction::{json, text};
+use patrolint::model::version::PatroniVersion;
+use patrolint::report::prediction::{json, releases, text};
 use patrolint::rules::registry::Registry;
 
-use crate::cli::input_options::InputOptions;
+use crate::cli::input_options::{InputOptions, Release};
 use crate::cli::output_options::{Format, OutputOptions};
 use crate::cli::{Exit, Failure};
 
@@ -25,11 +28,13 @@ Exit codes:
   1  refused; after a crash nobody takes over
   2  wrong usage, or an input that cannot be read or understood
   3  it depends on facts that the input does not tell; the report names them
+With --patroni-version all: 0 if every release accepts, 1 if one does not.
 
 Examples:
   patrolint predict switchover --candidate pg2 dump.json
   patrolint predict failover --candidate pg3 --via api capture/
-  patrolint predict crash dump.json";
+  patrolint predict crash dump.json
+  patrolint predict switchover --candidate pg2 --patroni-version all dump.json";
 
 #[derive(Debug, Subcommand)]
 enum Action {
@@ -184,7 +189,10 @@ fn answer(question: Question, common: &CommonOptions, input: &InputOptions) -> R
             return Err(Failure::new(format!("no node {unknown} in cluster {} of the input", cluster.scope)));
         }
     }
-    let prediction = predict(cluster, &question, Options { version: input.patroni_version, now });
+    if input.patroni_version == Some(Release::All) {
+        return answer_for_all(cluster, &question, now, common);
+    }
+    let prediction = predict(cluster, &question, Options { version: input.one_release()?, now });
     let registry = Registry::builtin();
     let bug = prediction.known_bug.as_ref().and_then(|bug| registry.find(bug.slug));
     let code = bug.map(|rule| rule.code());
@@ -196,6 +204,33 @@ fn answer(question: Question, common: &CommonOptions, input: &InputOptions) -> R
     written.expect("writing to memory does not fail");
     common.output.deliver(&out)?;
     Ok(exit(&prediction))
+}
+
+/// One row per group of releases that answer alike.
+fn answer_for_all(
+    cluster: &ClusterSnapshot,
+    question: &Question,
+    now: Option<f64>,
+    common: &CommonOptions,
+) -> Result<Exit, Failure> {
+    let newest = Options { version: Some(PatroniVersion::newest()), now };
+    let missing = predict(cluster, question, newest).depends_on;
+    if let Some(dependency) = missing.first() {
+        Failure::new(format!("it depends on what the input lacks: {}", dependency.fact))
+            .with_help(dependency.how_to_tell.clone())
+            .print();
+        return Ok(Exit::Unjudged);
+    }
+    let (groups, changes) = across_releases(cluster, question, newest);
+    let mut out = Vec::new();
+    let written = match common.output.format {
+        Format::Text => releases::write_text(&cluster.scope, &groups, &changes, common.output.look(), &mut out),
+        Format::Json => releases::write_json(&cluster.scope, &groups, &changes, &mut out),
+    };
+    written.expect("writing to memory does not fail");
+    common.output.deliver(&out)?;
+    let all_accept = groups.iter().all(|group| group.evaluation.accepted);
+    Ok(if all_accept { Exit::Clean } else { Exit::Findings })
 }
 
 fn exit(prediction: &Prediction) -> Exit {

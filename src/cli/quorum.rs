@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .print();
         return Ok(Exit::Unjudged);
     };
-    let facts = Facts::collect(cluster, arguments.input.patroni_version, None);
+    let facts = Facts::collect(cluster, arguments.input.one_release()?, None);
     let table = table(&facts).map_err(|raised| {
         Failure::new(format!("cluster {}: Patroni itself cannot load these keys: {raised}", cluster.scope))
     })?;

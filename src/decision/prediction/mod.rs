@@ -4,6 +4,7 @@ pub mod evaluation;
 mod explanation;
 pub mod facts;
 mod open;
+pub mod releases;
 mod ways;
 
 use crate::decision::api::{Kind, Request};

@@ -215,7 +215,7 @@ fn versions(facts: &Facts) -> Open {
 }
 
 /// `4.0.1-4.0.4, 4.0.6` for a sorted list of releases.
-fn ranges(releases: &[PatroniVersion]) -> String {
+pub(super) fn ranges(releases: &[PatroniVersion]) -> String {
     let position = |version: &PatroniVersion| KNOWN_RELEASES.binary_search(version).unwrap_or(usize::MAX);
     let mut parts: Vec<(PatroniVersion, PatroniVersion)> = Vec::new();
     for version in releases {

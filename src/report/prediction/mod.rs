@@ -1,4 +1,5 @@
 //! Predictions as text and JSON.
 
 pub mod json;
+pub mod releases;
 pub mod text;
