@@ -129,16 +129,15 @@ fn automatic_race<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool
         false => (&view.cluster.members, &view.old_cluster.members),
     };
     first.iter().for_each(|member| add(Rival::member(member)));
-    if let Some(failsafe) = view.cluster.failsafe.as_ref().filter(|_| view.has(Behaviour::FailsafeRace)) {
-        if view.config.failsafe_mode && !failsafe.is_empty() {
-            if failsafe.iter().all(|(name, _)| name != view.name) {
-                steps.push(Step::NotInFailsafe);
-                return Ok(false);
-            }
-            for (name, url) in failsafe {
-                let has_api_url = url.as_deref().is_some_and(|url| !url.is_empty());
-                add(Rival { name, has_api_url, nofailover: Ok(false) });
-            }
+    let is_used = view.config.failsafe_mode && view.has(Behaviour::FailsafeRace);
+    if let Some(failsafe) = view.cluster.failsafe.as_ref().filter(|failsafe| is_used && !failsafe.is_empty()) {
+        if failsafe.iter().all(|(name, _)| name != view.name) {
+            steps.push(Step::NotInFailsafe);
+            return Ok(false);
+        }
+        for (name, url) in failsafe {
+            let has_api_url = url.as_deref().is_some_and(|url| !url.is_empty());
+            add(Rival { name, has_api_url, nofailover: Ok(false) });
         }
     }
     last.iter().for_each(|member| add(Rival::member(member)));

@@ -104,5 +104,5 @@ fn can_be_merged(config: &Mapping) -> bool {
     let is_section = |name: &&str| {
         config.get(name).is_none_or(|node| matches!(node.value, Value::Mapping(_)) || !python::truthy(&node.value))
     };
-    NUMBERS.iter().all(|name| is_number(name)) && ["postgresql", "standby_cluster"].iter().all(is_section)
+    NUMBERS.iter().all(is_number) && ["postgresql", "standby_cluster"].iter().all(is_section)
 }
