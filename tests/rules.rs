@@ -115,6 +115,42 @@ fn every_known_bug_fires_on_a_release_that_has_it_and_is_silent_on_one_that_has_
     }
 }
 
+/// Each change to a bug's example takes away what the bug needs, or adds it under another setting.
+#[test]
+fn known_bugs_need_their_condition() {
+    let registry = Registry::builtin();
+    let examples: BTreeMap<_, _> = known_bugs::examples().expect("the table is well-formed").into_iter().collect();
+    let check = |code: &str, version: &str, changes: &[(&str, &str)], expected: bool| {
+        let mut keys = examples[code].replace("VERSION", version);
+        for (from, to) in changes {
+            assert!(keys.contains(from), "{code}: {from}");
+            keys = keys.replace(from, to);
+        }
+        let inputs = vec![("dcs:/service/demo".to_owned(), keys)];
+        let snapshot = Example { inputs, ..Example::default() }.snapshot();
+        let found = findings(&registry, &snapshot, None);
+        let fires = found.iter().any(|finding| finding.code == code);
+        assert_eq!(fires, expected, "{code} on {version} with {changes:?}: {}", shown(&snapshot, &found));
+    };
+    let config = r#"{"ttl":30}"#;
+    let in_sync_mode = (config, r#"{"synchronous_mode":true}"#);
+    let in_quorum_mode = (config, r#"{"synchronous_mode":"quorum"}"#);
+    check("PTL803", "3.3.6", &[in_sync_mode], true);
+    check("PTL803", "4.0.5", &[in_sync_mode], false);
+    check("PTL803", "4.0.5", &[in_quorum_mode], true);
+    check("PTL803", "4.0.5", &[(r#""xlog_location":9"#, r#""tags":{"nofailover":true}"#)], false);
+    check("PTL803", "4.0.5", &[("leader pg1", "leader pg2")], false);
+    let one = (r#","synchronous_node_count":2"#, "");
+    check("PTL804", "4.0.7", &[one], true);
+    check("PTL804", "4.0.7", &[one, ("leader pg1", "leader pg2")], false);
+    check("PTL804", "4.0.7", &[(r#"{"failover_priority":2}"#, r#"{"nofailover":true}"#)], false);
+    check("PTL804", "4.0.7", &[("true,", r#""quorum","#)], false);
+    check("PTL808", "3.1.0", &[("members/pg2", "unknown/pg2")], false);
+    check("PTL809", "3.1.0", &[("true", r#"true,"standby_cluster":{"host":"10.0.1.1"}"#)], false);
+    check("PTL811", "2.1.1", &[("members/pg3", "unknown/pg3")], false);
+    check("PTL811", "2.1.1", &[(r#""nofailover":true"#, r#""nofailover":true,"nosync":true"#)], false);
+}
+
 #[test]
 fn registry_and_pages_are_the_same_set() {
     let registry = Registry::builtin();

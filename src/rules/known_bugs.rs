@@ -42,7 +42,8 @@ fn entries() -> Result<Vec<Mapping>, PageError> {
 
 fn page(entry: &Mapping) -> Result<Page, PageError> {
     let text = |name: &str| entry.get(name).map(|node| python::str(&node.value).trim().to_owned()).unwrap_or_default();
-    let (title, effect, fixed, pull) = (text("title"), text("effect"), text("fixed"), text("pull"));
+    let (title, effect, fixed) = (text("title"), text("effect"), text("fixed"));
+    let sources = [format!("https://github.com/patroni/patroni/pull/{}", text("pull")), text("source")];
     let releases = entry.get("affects").and_then(Node::as_mapping).and_then(|affects| affects.effective().next());
     let releases = releases.and_then(|entry| entry.value.as_sequence()).unwrap_or_default();
     let releases: Vec<String> = releases.iter().map(|node| python::str(&node.value)).collect();
@@ -54,18 +55,21 @@ fn page(entry: &Mapping) -> Result<Page, PageError> {
         releases.join("; ")
     );
     let mut fields = entry.clone();
-    fields
-        .entries
-        .retain(|entry| !matches!(entry.key.as_str(), Some("effect" | "fixed" | "pull" | "example" | "title")));
-    let mut add = |name: &str, text: String| fields.entries.push(field(name, text));
+    fields.entries.retain(|entry| {
+        !matches!(entry.key.as_str(), Some("effect" | "fixed" | "pull" | "source" | "example" | "title"))
+    });
+    let mut add = |name: &str, text: String| fields.entries.push(field(name, Value::String(text)));
     add("message", format!("{{{{ affected | names }}}}: known bug of Patroni {{{{ affected[0].version }}}}: {effect}"));
     add("help", format!("upgrade Patroni to a release with the fix ({fixed})"));
-    add("sources", format!("https://github.com/patroni/patroni/pull/{pull}"));
+    let sources = sources.map(|text| node(Value::String(text)));
+    fields.entries.push(field("sources", Value::Sequence(sources.into())));
     Fields { page: NAME, head: TABLE, fields: &fields }.page("bugs", &title, &prose)
 }
 
-fn field(name: &str, text: String) -> Entry {
-    let node =
-        |text: String| Node { value: Value::String(text), span: Span::new(SourceId(0), 0, 0), style: Style::Quoted };
-    Entry { key: node(name.to_owned()), value: node(text), merged: false }
+fn field(name: &str, value: Value) -> Entry {
+    Entry { key: node(Value::String(name.to_owned())), value: node(value), merged: false }
+}
+
+fn node(value: Value) -> Node {
+    Node { value, span: Span::new(SourceId(0), 0, 0), style: Style::Quoted }
 }
