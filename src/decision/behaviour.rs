@@ -83,6 +83,8 @@ pub enum Behaviour {
     SaysPrimary,
     /// An unusable watchdog is logged.
     WatchdogIsLogged,
+    /// In quorum mode the leader copes with standbys that joined and left before they had caught up.
+    QuorumQuickLeaveHandled,
 }
 
 const fn v(major: u16, minor: u16, patch: u16) -> PatroniVersion {
@@ -316,6 +318,15 @@ pub const TABLE: &[Row] = &[
         source: "patroni/ha.py, Ha.is_healthiest_node",
         pull_request: None,
         releases: &[(v(2, 0, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::QuorumQuickLeaveHandled,
+        name: "quorum-quick-leave-handled",
+        summary: "in quorum mode standbys that join and leave before they have caught up are taken out step by step; \
+                  earlier releases drop every voter, or fail in each loop",
+        source: "patroni/quorum.py, QuorumStateResolver",
+        pull_request: Some("3278"),
+        releases: &[(v(4, 0, 5), None)],
     },
 ];
 

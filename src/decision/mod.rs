@@ -5,10 +5,12 @@
 pub mod api;
 pub mod behaviour;
 mod candidates;
+pub mod case_insensitive_set;
 pub mod ctl;
 pub mod leader;
 pub mod prediction;
 pub mod quorum;
+pub mod quorum_state;
 pub mod race;
 pub mod step;
 pub mod view;

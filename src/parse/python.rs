@@ -36,6 +36,13 @@ pub fn str(value: &Value) -> String {
     }
 }
 
+/// `repr(text)` of a string.
+pub fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    write_quoted(text.chars(), &mut quoted);
+    quoted
+}
+
 /// `int(value)`; `None` where Python raises `TypeError` or `ValueError` (or `OverflowError`).
 pub fn int(value: &Value) -> Option<i128> {
     match value {
