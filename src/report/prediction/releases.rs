@@ -36,7 +36,7 @@ pub fn write_text(
     if changes.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n  {}", palette.bold("What changes the answer"))?;
+    writeln!(out, "\n  {}", palette.bold("What changed where the answer does"))?;
     for change in changes {
         let lead = format!("  {} → {}: ", change.before, change.after);
         let indent = " ".repeat(6);
