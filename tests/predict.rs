@@ -88,6 +88,18 @@ fn accepts_the_same_with_4_0_6() {
 }
 
 #[test]
+fn what_has_to_happen_at_shutdown_is_an_assumption() {
+    let assumptions = |question: &str| {
+        let document = answer(question, &[&format!("{BUG}/dcs/etcdctl-get.json")]);
+        document["assumptions"].to_string()
+    };
+    let catch_up = "pg2, pg3 catch up with pg1's WAL while it shuts down";
+    assert!(assumptions("predict switchover").contains(catch_up));
+    assert!(!assumptions("predict switchover --candidate pg2").contains(catch_up), "the leader refuses before");
+    assert!(!assumptions("predict crash").contains(catch_up), "a crash sends nothing more");
+}
+
+#[test]
 fn the_way_decides_which_gates_count() {
     let capture = "fixtures/captured/all-replicas-nofailover-415";
     let gate = |via: &str| {

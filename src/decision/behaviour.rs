@@ -355,11 +355,6 @@ impl Behaviours {
     }
 }
 
-/// The row of a behaviour.
-pub fn row(behaviour: Behaviour) -> &'static Row {
-    &TABLE[behaviour as usize]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::parse::tree::{Node, Value};
+use crate::parse::tree::Value;
 
 /// `bool(value)`
 pub fn truthy(value: &Value) -> bool {
@@ -102,11 +102,6 @@ pub fn type_name(value: &Value) -> &'static str {
         Value::Mapping(_) => "dict",
         Value::Secret(secret) => type_name(secret.expose()),
     }
-}
-
-/// `value.get(key)` with Python's default `None` for a missing key, on a mapping.
-pub fn get<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
-    node.get(key)
 }
 
 /// Digits of a decimal text beyond which `int()` raises.

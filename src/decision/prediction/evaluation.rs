@@ -346,7 +346,7 @@ fn returning_status(facts: &Facts, leader: &str) -> MemberStatus {
 const CATCHES_UP_WITHIN_BYTES: i128 = 1 << 20;
 
 /// The world once the leader has shut PostgreSQL down: every standby that streams has received all of its WAL.
-fn after_demotion(facts: &Facts) -> Facts {
+pub(super) fn after_demotion(facts: &Facts) -> Facts {
     let mut after = facts.clone();
     let Some(leader) = facts.leader() else { return after };
     let version = facts.nodes.get(leader).map_or(facts.patronictl.0, |node| node.version.0);

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::decision::behaviour::{Behaviours, OLDEST_COVERED};
-use crate::decision::prediction::evaluation::{Evaluation, evaluate};
+use crate::decision::prediction::evaluation::{Evaluation, after_demotion, evaluate};
 use crate::decision::prediction::facts::{Facts, Origin};
-use crate::decision::prediction::{Options, Question, describe, version_is_assumed};
+use crate::decision::prediction::{Gate, Options, Question, describe, version_is_assumed};
 use crate::input::source_map::SourceId;
 use crate::model::cluster::MemberStatus;
 use crate::model::snapshot::{ClusterSnapshot, DcsKey, RawValue};
@@ -459,6 +459,7 @@ fn assumptions(snapshot: &ClusterSnapshot, facts: &Facts, question: &Question, b
     if facts.nodes.values().any(|node| node.status_origin == Origin::Assumed) {
         assumptions.push(Assumption { text: "watchdogs, where required, work".to_owned(), otherwise: None });
     }
+    assumptions.extend(catching_up(facts, question, base));
     if facts.patronictl.1 == Origin::Assumed && matches!(question, Question::Change { .. }) {
         let version = facts.patronictl.0;
         assumptions
@@ -484,6 +485,19 @@ fn assumptions(snapshot: &ClusterSnapshot, facts: &Facts, question: &Question, b
         }
     }
     assumptions
+}
+
+/// Standbys that are behind in the snapshot and count as level once the leader has shut down.
+fn catching_up(facts: &Facts, question: &Question, base: &Evaluation) -> Option<Assumption> {
+    let has_race = matches!(question, Question::Change { .. }) && matches!(base.gate, None | Some(Gate::Race));
+    let leader = facts.leader().filter(|_| has_race)?;
+    let after = after_demotion(facts);
+    let is_raised = |name: &&String| **name != leader && facts.nodes[*name].local.lsn < after.nodes[*name].local.lsn;
+    let names: Vec<&str> = facts.nodes.keys().filter(is_raised).map(String::as_str).collect();
+    (!names.is_empty()).then(|| Assumption {
+        text: format!("{} catch up with {leader}'s WAL while it shuts down", names.join(", ")),
+        otherwise: None,
+    })
 }
 
 /// The newest known release that is not newer than `version`.

@@ -145,7 +145,7 @@ impl Tags {
         self.nosync.unwrap_or_else(by_priority)
     }
 
-    /// These tags with `name` set to `value`, for what-if questions and tests.
+    /// These tags with `nofailover` set to `value`, for what-if questions.
     pub fn with_nofailover(mut self, value: bool) -> Self {
         self.nofailover = Some(value);
         self
