@@ -6,9 +6,9 @@
 use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
 
-use patrolint::decision::behaviour::Behaviours;
 use patrolint::decision::case_insensitive_set::CaseInsensitiveSet;
 use patrolint::decision::quorum_state::{QuorumState, Transition};
+use patrolint::model::behaviour::Behaviours;
 use patrolint::model::version::PatroniVersion;
 use serde_json::{Value, json};
 

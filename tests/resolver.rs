@@ -12,9 +12,9 @@ use std::io::Read;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
-use patrolint::decision::behaviour::Behaviours;
 use patrolint::decision::case_insensitive_set::CaseInsensitiveSet;
 use patrolint::decision::quorum_state::{QuorumState, Resolution, TransitionKind};
+use patrolint::model::behaviour::Behaviours;
 use patrolint::model::version::PatroniVersion;
 use proptest::prelude::*;
 use serde_json::Value;

@@ -1,8 +1,8 @@
 //! Recorded verdicts of the released code of Patroni: the decisions must agree on every gate.
 //!
-//! `tests/oracle/record.py` makes the records; `examples/verdicts.rs` makes patrolint's answers in the same form.
+//! `tests/oracle/record.py` makes the records; `examples/verdicts/` makes patrolint's answers in the same form.
 
-#[path = "../examples/verdicts.rs"]
+#[path = "../examples/verdicts/main.rs"]
 #[allow(dead_code, reason = "the example's own main is not called")]
 mod example;
 

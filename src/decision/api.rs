@@ -1,7 +1,7 @@
 //! Gate `api`: what the member that gets the request answers.
 
-use crate::decision::behaviour::Behaviour;
 use crate::decision::view::View;
+use crate::model::behaviour::Behaviour;
 use crate::model::cluster::{Limitation, Member, Raised};
 use crate::model::time::{ParsedTime, parse_time};
 

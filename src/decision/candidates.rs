@@ -1,8 +1,8 @@
 //! Whether anybody can take over, as the leader (or the former leader) judges.
 
-use crate::decision::behaviour::Behaviour;
 use crate::decision::step::Step;
 use crate::decision::view::{View, nofailover};
+use crate::model::behaviour::Behaviour;
 use crate::model::cluster::{Member, MemberStatus, Raised, ReportedTimeline};
 
 /// Checks whether any other member is allowed to promote and healthy enough.

@@ -1,8 +1,8 @@
 //! Gate `ctl`: what `patronictl --force` says before it sends anything.
 
 use crate::decision::api::{Kind, Request};
-use crate::decision::behaviour::{Behaviour, Behaviours};
 use crate::decision::view::nofailover;
+use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::{Cluster, Raised};
 use crate::model::config::global::GlobalConfig;
 use crate::model::time::{ParsedTime, parse_time};

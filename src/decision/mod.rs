@@ -3,7 +3,6 @@
 #![deny(clippy::disallowed_methods)]
 
 pub mod api;
-pub mod behaviour;
 mod candidates;
 pub mod case_insensitive_set;
 pub mod ctl;

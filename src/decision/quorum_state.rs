@@ -4,14 +4,14 @@
 //! In goes what both hold now and who is replicating; out come the writes that Patroni makes next
 //! ([`QuorumState::resolve`]), or all of them until nothing is left to do ([`QuorumState::settle`]).
 //!
-//! What [`crate::decision::behaviour::Behaviour::QuorumCommit`] says is the caller's business: releases without it have no
+//! What [`crate::model::behaviour::Behaviour::QuorumCommit`] says is the caller's business: releases without it have no
 //! such states. Neither is the minimum that `synchronous_mode_strict` adds to `synchronous_standby_names` here; `Ha` adds
 //! it while writing.
 //!
 //! Source: patroni/quorum.py, 4.1.5.
 
-use crate::decision::behaviour::{Behaviour, Behaviours};
 use crate::decision::case_insensitive_set::CaseInsensitiveSet;
+use crate::model::behaviour::{Behaviour, Behaviours};
 
 /// The most runs in [`QuorumState::settle`]. Consistent states need four at most; whatever the state, the last one changes
 /// nothing.

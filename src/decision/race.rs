@@ -1,9 +1,9 @@
 //! Gate `race`: whether a node would try to take the leader lock once it is free.
 
-use crate::decision::behaviour::Behaviour;
 use crate::decision::candidates::is_failover_possible;
 use crate::decision::step::Step;
 use crate::decision::view::{View, nofailover};
+use crate::model::behaviour::Behaviour;
 use crate::model::cluster::{FailoverKey, Limitation, Member, MemberStatus, Raised};
 
 /// What a node does when there is no leader.

@@ -1,6 +1,6 @@
 //! What one Patroni process sees when it decides.
 
-use crate::decision::behaviour::{Behaviour, Behaviours};
+use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::{Cluster, FailoverKey, LocalState, Member, MemberStatus, Raised};
 use crate::model::config::global::GlobalConfig;
 

@@ -2,6 +2,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+pub mod behaviour;
 pub mod cluster;
 pub mod config;
 pub mod snapshot;

@@ -24,7 +24,7 @@ import traceback
 REAL_TIME = _time.time
 REAL_PERF = _time.perf_counter
 
-ALL = ('status', 'api', 'leader', 'race', 'ctl', 'sync')
+ALL = ('status', 'api', 'leader', 'shutdown', 'race', 'ctl', 'sync')
 
 ap = argparse.ArgumentParser()
 ap.add_argument('--patroni-src', required=True)
@@ -882,6 +882,40 @@ def do_leader(env):
     return out
 
 
+class ShutDown(Exception):
+    """ends Ha.demote() once PostgreSQL would be down"""
+
+
+def do_shutdown(env, checkpoint_lsn):
+    """The real Ha.demote('graceful') up to the point where PostgreSQL has stopped: does the leader give the lock away while
+    it is shutting down, because somebody has received the shutdown checkpoint at *checkpoint_lsn*?"""
+    out, called = {}, []
+
+    def stop(*a, on_shutdown=None, **kw):
+        if on_shutdown is not None:
+            called.append(True)
+            # 3.2.1+ hand over the position before the checkpoint as well
+            on_shutdown(*(checkpoint_lsn,) * len(inspect.signature(on_shutdown).parameters))
+        raise ShutDown
+
+    env.pg.stop = stop
+    env.pg.set_role = lambda *a, **kw: None
+    env.ha._rewind = type('Rewind', (), {'trigger_check_diverged_lsn': lambda self: None,
+                                         'get_archive_command': lambda self: None})()
+    env.ha.release_leader_key_voluntarily = lambda *a, **kw: out.update(released=True)
+    try:
+        env.ha.demote('graceful')
+    except ShutDown:
+        if called:
+            out.setdefault('released', False)
+        else:
+            out['skipped'] = 'this release does not ask while it shuts down'
+    except Exception as e:
+        out['exception'] = exc_text(e)
+    out['logs'] = TAP.take()
+    return out
+
+
 def do_race(env):
     out = {}
     try:
@@ -1034,6 +1068,19 @@ def run_scenario(sc):
                 out['leader'] = do_leader(lenv)
             except Exception as e:
                 out['leader'] = {'exception': exc_text(e)}
+    # ---- the check during the shutdown that follows
+    if 'shutdown' in ONLY and failover_value is not None and leader_name and leader_name in local:
+        over = after.get('manual') or {}
+        pool.__class__.table = rest_table(urls, dict(rest, **(over.get('rest') or {})))
+        denv = Env(leader_name, fo_nodes, raw_config, local[leader_name], tags_of(leader_name))
+        try:
+            denv.cycle_start()
+            TAP.take()
+            after_lsn = merge_local(local, over.get('local'))[leader_name].get('lsn') or 0
+            out['shutdown'] = do_shutdown(denv, after_lsn)
+        except Exception as e:
+            out['shutdown'] = {'exception': exc_text(e)}
+        pool.__class__.table = base_table
     # ---- race
     if 'race' in ONLY:
         race = out['race'] = {}

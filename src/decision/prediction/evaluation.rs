@@ -1,7 +1,6 @@
 //! One world, all gates: what happens if the facts are exactly these.
 
 use crate::decision::api::{self, ApiOutcome, Kind, Request};
-use crate::decision::behaviour::Behaviours;
 use crate::decision::ctl::{self, CtlOutcome};
 use crate::decision::leader::{LeaderOutcome, process_manual_failover_from_leader};
 use crate::decision::prediction::facts::{Facts, NodeFacts};
@@ -9,6 +8,7 @@ use crate::decision::prediction::{Gate, GateReport, GateVerdict, LogLine, Questi
 use crate::decision::race::is_healthiest_node;
 use crate::decision::step::Step;
 use crate::decision::view::{Answers, View};
+use crate::model::behaviour::Behaviours;
 use crate::model::cluster::{Cluster, FailoverKey, LocalState, MemberStatus, ScheduledAt};
 use crate::model::config::global::GlobalConfig;
 use crate::model::time::{ParsedTime, parse_time};

@@ -1,7 +1,6 @@
 //! Decisions in words: why a gate decides as it does, and what it means.
 
 use crate::decision::api::{ApiDecision, ApiOutcome, Request};
-use crate::decision::behaviour::Behaviours;
 use crate::decision::leader::{LeaderDecision, LeaderOutcome};
 use crate::decision::prediction::evaluation::Evaluation;
 use crate::decision::prediction::facts::{Facts, NodeFacts, Origin};
@@ -9,6 +8,7 @@ use crate::decision::prediction::{Count, Gate, GateReport, Question};
 use crate::decision::race::explain_limitation;
 use crate::decision::step::Step;
 use crate::decision::view::Answers;
+use crate::model::behaviour::Behaviours;
 use crate::model::cluster::{Limitation, MemberStatus, ReportedTimeline};
 use crate::model::snapshot::{ClusterSnapshot, DcsKind, RestAnswer};
 use crate::model::version::PatroniVersion;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::decision::behaviour::{Behaviours, OLDEST_COVERED};
 use crate::decision::prediction::evaluation::{Evaluation, after_demotion, evaluate};
 use crate::decision::prediction::facts::{Facts, Origin};
 use crate::decision::prediction::{Gate, Options, Question, describe, version_is_assumed};
 use crate::input::source_map::SourceId;
+use crate::model::behaviour::{Behaviours, OLDEST_COVERED};
 use crate::model::cluster::MemberStatus;
 use crate::model::snapshot::{ClusterSnapshot, DcsKey, RawValue};
 use crate::model::version::{KNOWN_RELEASES, PatroniVersion};

@@ -1,11 +1,11 @@
 //! The same question for every release: what an upgrade changes.
 
-use crate::decision::behaviour::{Row, TABLE};
 use crate::decision::prediction::evaluation::{Evaluation, evaluate};
 use crate::decision::prediction::explanation::describe;
 use crate::decision::prediction::facts::Facts;
 use crate::decision::prediction::open::ranges;
 use crate::decision::prediction::{Options, Question};
+use crate::model::behaviour::{Row, TABLE};
 use crate::model::snapshot::ClusterSnapshot;
 use crate::model::version::{KNOWN_RELEASES, PatroniVersion};
 

@@ -1,12 +1,12 @@
 //! Ways through: other requests and changed settings, each predicted on the same snapshot.
 
 use crate::decision::api::{Kind, Request};
-use crate::decision::behaviour::{Behaviour, Behaviours};
 use crate::decision::prediction::evaluation::{Evaluation, evaluate};
 use crate::decision::prediction::explanation::wins;
 use crate::decision::prediction::facts::{Facts, NodeFacts, Origin};
 use crate::decision::prediction::open::supposed_key;
 use crate::decision::prediction::{Gate, KnownBug, Question, Via};
+use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::MemberStatus;
 use crate::model::version::{KNOWN_RELEASES, PatroniVersion};
 use crate::parse::tree::{Entry, Node, Span, Style, Value};

@@ -339,7 +339,7 @@ impl Row {
 
 /// The behaviours of one release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Behaviours(u32);
+pub struct Behaviours(u128);
 
 impl Behaviours {
     /// The behaviours of the release `version`, those of [`OLDEST_COVERED`] for older ones.

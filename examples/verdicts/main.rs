@@ -7,13 +7,13 @@ use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
 
 use patrolint::decision::api::{ApiOutcome, Kind, Request, do_post_failover};
-use patrolint::decision::behaviour::{Behaviour, Behaviours};
 use patrolint::decision::ctl::{CtlOutcome, do_failover_or_switchover};
 use patrolint::decision::leader::{LeaderOutcome, process_manual_failover_from_leader};
 use patrolint::decision::race::is_healthiest_node;
 use patrolint::decision::step::Step;
 use patrolint::decision::view::{Answers, View};
 use patrolint::input::source_map::SourceId;
+use patrolint::model::behaviour::{Behaviour, Behaviours};
 use patrolint::model::cluster::{Cluster, FailoverKey, LocalState, MemberStatus, Tags};
 use patrolint::model::config::global::GlobalConfig;
 use patrolint::model::snapshot::{DcsKey, RawValue};
