@@ -29,6 +29,7 @@ TARGET = pathlib.Path(os.environ.get('CARGO_TARGET_DIR') or TOP / 'target')
 PARTS = ['api', 'ctl', 'leader', 'shutdown', 'race', 'status', 'sync']
 # Fields of a verdict that are not compared, as patterns of paths.
 IGNORED = ['version', 'load_logs', 'api.logs', 'ctl.output', 'ctl.note', 'leader.async', 'status.logs']
+# How many disagreements are shown for each part and release.
 SHOWN = 5
 
 
@@ -66,10 +67,14 @@ def main():
             for run in runs:
                 results.append(run.result())
                 print(results[-1].summary(), flush=True)
-    total = Result('all', options)
+    total = Result('all')
     for result in results:
         total.add(result)
     print(f'{len(releases)} releases in {time.monotonic() - started:.0f} s, {total.summary()}')
+    for (scenario, path, real, ours), where in total.shown.items():
+        again = '--exhaustive' if options.exhaustive else f'--seed {options.seed} --first {scenario.split("-")[-1]} --count 1'
+        print(f'\n{scenario}: {path} in {" ".join(where)}\n  Patroni:   {real}\n  patrolint: {ours}\n'
+              f'  again:     tests/oracle/compare.py {again} {where[-1]}')
     unused = [deviation for index, deviation in enumerate(deviations) if not total.deviated[index]]
     for deviation in unused:
         print(f'deviations.json: matches nothing: {json.dumps(deviation)}')
@@ -97,36 +102,34 @@ def generate(path, options, deviations):
 class Result:
     """What the comparison of one release came to, or of several."""
 
-    def __init__(self, release, options):
+    def __init__(self, release):
         self.release = release
-        self.options = options
         self.scenarios = 0
         self.decisions = collections.Counter()
         self.disagreements = collections.Counter()
         self.deviated = collections.Counter()
-        self.shown = []
+        # The first disagreements of each part, with the releases that have them.
+        self.shown = {}
 
     def add(self, other):
         self.scenarios += other.scenarios
         for counter in 'decisions', 'disagreements', 'deviated':
             getattr(self, counter).update(getattr(other, counter))
+        for disagreement, where in other.shown.items():
+            self.shown.setdefault(disagreement, []).extend(where)
 
     def summary(self):
         decisions = ', '.join(f'{part} {self.decisions[part]:,}' for part in PARTS if self.decisions[part])
         differ = ', '.join(f'{part} {count:,}' for part, count in sorted(self.disagreements.items()))
         deviated = f', {sum(self.deviated.values()):,} known deviations' if self.deviated else ''
         return (f'{self.release}: {self.scenarios:,} scenarios; compared: {decisions}; '
-                f'{sum(self.disagreements.values()):,} disagreements{f" ({differ})" if differ else ""}{deviated}'
-                + ''.join(self.shown))
+                f'{sum(self.disagreements.values()):,} disagreements{f" ({differ})" if differ else ""}{deviated}')
 
     def disagree(self, scenario, path, real, ours):
-        self.disagreements[path.split('.')[0]] += 1
-        if SHOWN < sum(self.disagreements.values()):
-            return
-        index = scenario.rpartition('-')[2]
-        again = '--exhaustive' if self.options.exhaustive else f'--seed {self.options.seed} --first {index} --count 1'
-        self.shown.append(f'\n  {scenario}: {path}\n    Patroni:   {dump(real)}\n    patrolint: {dump(ours)}'
-                          f'\n    again:     tests/oracle/compare.py {again} {self.release}')
+        part = path.split('.')[0]
+        self.disagreements[part] += 1
+        if self.disagreements[part] <= SHOWN:
+            self.shown[scenario, path, dump(real), dump(ours)] = [self.release]
 
 
 def compare_release(release, scenarios, options, deviations):
@@ -134,7 +137,7 @@ def compare_release(release, scenarios, options, deviations):
               '--in', scenarios, '--only', options.only]
     verdicts = [TARGET / 'release' / 'examples' / 'verdicts', '--patroni-version', release]
     parts = options.only.split(',')
-    result = Result(release, options)
+    result = Result(release)
     with open(scenarios) as file, \
             tempfile.TemporaryFile('w+') as complaints, \
             subprocess.Popen(oracle, stdout=subprocess.PIPE, stderr=complaints, text=True) as theirs, \
@@ -184,19 +187,26 @@ def decisions(part, verdict):
 def leaves(verdict, parts):
     """Path and value of everything in a verdict that is compared."""
     def walk(value, path):
-        if any(fnmatch.fnmatchcase(path, pattern) for pattern in IGNORED):
+        if is_ignored(path):
             return
         if isinstance(value, dict) and value:
             for key, inner in value.items():
                 yield from walk(inner, f'{path}.{key}')
-        elif path.endswith('.exception') or path == 'load_error':
-            yield path, value.partition(':')[0]  # the class; the text may be Python's own
         else:
-            yield path, value
+            yield path, without_text(path, value)
 
     for key, value in verdict.items():
         if key not in PARTS or key in parts:
             yield from walk(value, key)
+
+
+def is_ignored(path):
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in IGNORED)
+
+
+def without_text(path, value):
+    """The class alone of an exception: its text may be that of the Python or the library in use."""
+    return value.partition(':')[0] if path.endswith('.exception') or path == 'load_error' else value
 
 
 def dump(value):
