@@ -73,9 +73,9 @@ struct World {
 
 impl World {
     fn new(keys: BTreeMap<String, DcsKey>, version: PatroniVersion) -> Self {
-        let cluster = Cluster::load(&keys, version).map_err(|raised| raised.to_string());
+        let cluster = Cluster::load(&keys, Behaviours::of(version)).map_err(|raised| raised.to_string());
         let object = keys.get("config").and_then(|key| key.json.as_ref()).and_then(tree::Node::as_mapping);
-        let config = GlobalConfig::read(object, version);
+        let config = GlobalConfig::read(object, Behaviours::of(version));
         Self { keys, cluster, config }
     }
 }
@@ -200,8 +200,12 @@ fn answers(rest: &Value, raw: &BTreeMap<String, String>, version: PatroniVersion
     let mut asked: Vec<(String, String)> = Vec::new();
     for (name, text) in raw {
         let Some(name) = name.strip_prefix("members/") else { continue };
-        let member =
-            patrolint::model::cluster::Member::load(name, text, json::parse(NOWHERE, text).ok().as_ref(), version);
+        let member = patrolint::model::cluster::Member::load(
+            name,
+            text,
+            json::parse(NOWHERE, text).ok().as_ref(),
+            Behaviours::of(version),
+        );
         if let Some(netloc) = member.api_url.as_deref().and_then(netloc) {
             urls.insert(netloc.to_owned(), name.to_owned());
             asked.push((name.to_owned(), netloc.to_owned()));
@@ -223,9 +227,9 @@ fn answers(rest: &Value, raw: &BTreeMap<String, String>, version: PatroniVersion
         let status = match &rest[owner] {
             Value::Object(object) if object.len() == 1 && object.contains_key("raw") => {
                 let text = object["raw"].as_str().unwrap_or_default();
-                MemberStatus::read(json::parse(NOWHERE, text).ok().as_ref(), version)
+                MemberStatus::read(json::parse(NOWHERE, text).ok().as_ref(), Behaviours::of(version))
             }
-            value @ Value::Object(_) => MemberStatus::read(Some(&tree_of(value)), version),
+            value @ Value::Object(_) => MemberStatus::read(Some(&tree_of(value)), Behaviours::of(version)),
             _ => MemberStatus::Unreachable { reason: "unreachable".to_owned() },
         };
         answers.set(&name, status);
@@ -265,7 +269,9 @@ fn local_of(facts: &Value, name: &str, raw: &BTreeMap<String, String>, version: 
         lsn: facts["lsn"].as_i64().map_or(0, i128::from),
         watchdog_healthy: flag("watchdog_healthy", true),
         system_identifier: facts["sysid"].as_str().unwrap_or_default().to_owned(),
-        tags: Tags::read(tags.as_ref(), version).unwrap_or_default().of_own_process(version),
+        tags: Tags::read(tags.as_ref(), Behaviours::of(version))
+            .unwrap_or_default()
+            .of_own_process(Behaviours::of(version)),
     }
 }
 

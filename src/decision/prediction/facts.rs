@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decision::view::Answers;
+use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::{Cluster, LocalState, Member, MemberStatus, Raised, ReportedTimeline, Tags};
 use crate::model::config::global::GlobalConfig;
 use crate::model::snapshot::{ClusterSnapshot, DcsKey, RestAnswer};
@@ -85,12 +86,12 @@ impl Facts {
             .collect();
         let leader_rest = leader.as_deref().and_then(|leader| snapshot.rest.get(leader)).and_then(answer);
         let fallback = fallback_version(snapshot, &keys, leader.as_deref());
+        let newest = Behaviours::of(PatroniVersion::newest());
         let nodes: BTreeMap<String, NodeFacts> = names
             .into_iter()
             .map(|name| {
                 let member = keys.get(&format!("members/{name}"));
-                let member =
-                    member.map(|key| Member::load(name, &key.value.0, key.json.as_ref(), PatroniVersion::newest()));
+                let member = member.map(|key| Member::load(name, &key.value.0, key.json.as_ref(), newest));
                 let mut facts = node(name, member.as_ref(), snapshot.rest.get(name), fallback);
                 if facts.streaming.is_none() {
                     facts.streaming = leader_rest.and_then(|leader| streams_from(leader, name));
@@ -118,22 +119,24 @@ impl Facts {
 
     /// The cluster as the release `version` loads it.
     pub fn cluster(&self, version: PatroniVersion) -> Result<Cluster, Raised> {
-        Cluster::load(&self.keys, version)
+        Cluster::load(&self.keys, Behaviours::of(version))
     }
 
     /// The dynamic configuration as the release `version` reads it.
     pub fn config(&self, version: PatroniVersion) -> GlobalConfig {
         let config = self.keys.get("config").and_then(|key| key.json.as_ref()).and_then(Node::as_mapping);
-        GlobalConfig::read(config, version)
+        GlobalConfig::read(config, Behaviours::of(version))
     }
 
     /// What the members' REST APIs answer, as the release `version` reads it.
     pub fn answers(&self, version: PatroniVersion) -> Answers {
-        let reads_alike = PatroniVersion::new(3, 2, 0) <= version;
+        let behaviours = Behaviours::of(version);
+        // The tags are what changed last in how an answer is read.
+        let reads_alike = behaviours.has(Behaviour::FailoverPriority);
         let mut answers = Answers::default();
         for (name, facts) in &self.nodes {
             let status = match &facts.answer {
-                Some(answer) if !reads_alike => MemberStatus::read(Some(answer), version),
+                Some(answer) if !reads_alike => MemberStatus::read(Some(answer), behaviours),
                 _ => facts.status.clone(),
             };
             answers.set(name, status);
@@ -191,7 +194,7 @@ fn node(name: &str, member: Option<&Member>, rest: Option<&RestAnswer>, fallback
         .unwrap_or((fallback, Origin::Assumed));
     let (status, status_origin) = match rest {
         Some(RestAnswer::Answered { json, .. }) => {
-            (MemberStatus::read(json.as_ref(), PatroniVersion::newest()), Origin::Rest)
+            (MemberStatus::read(json.as_ref(), Behaviours::of(PatroniVersion::newest())), Origin::Rest)
         }
         Some(RestAnswer::Unreachable { reason }) => {
             (MemberStatus::Unreachable { reason: reason.clone() }, Origin::Rest)
@@ -256,7 +259,9 @@ fn local_by_rest(json: &Node, status: &MemberStatus, version: PatroniVersion) ->
     let role = json.get("role").and_then(Node::as_str);
     let (tags, watchdog_failed) = match status {
         MemberStatus::Reachable { tags, watchdog_failed, .. } => (own_tags(Some(tags), version), *watchdog_failed),
-        MemberStatus::Unreachable { .. } => (own_tags(Some(&Tags::read(json.get("tags"), version)), version), false),
+        MemberStatus::Unreachable { .. } => {
+            (own_tags(Some(&Tags::read(json.get("tags"), Behaviours::of(version))), version), false)
+        }
     };
     LocalState {
         running: matches!(state, "running" | "starting" | "restarting"),
@@ -272,7 +277,7 @@ fn local_by_rest(json: &Node, status: &MemberStatus, version: PatroniVersion) ->
 
 /// The tags of a node's own configuration, which are those that it publishes.
 fn own_tags(published: Option<&Result<Tags, Raised>>, version: PatroniVersion) -> Tags {
-    published.and_then(|tags| tags.as_ref().ok()).cloned().unwrap_or_default().of_own_process(version)
+    published.and_then(|tags| tags.as_ref().ok()).cloned().unwrap_or_default().of_own_process(Behaviours::of(version))
 }
 
 /// Whether the leader's REST answer lists `name` among those that stream from it; `None` without such a list.

@@ -233,7 +233,8 @@ pub fn known_bug(facts: &Facts, question: &Question, evaluation: &Evaluation) ->
     if evaluation.gate != Some(Gate::Leader) || !is_affected {
         return None;
     }
-    let fixed_in = PatroniVersion::new(4, 0, 6);
+    let is_fixed = |version: &&PatroniVersion| Behaviours::of(**version).has(Behaviour::NamedCandidateSkipsQuorum);
+    let fixed_in = *KNOWN_RELEASES.iter().find(is_fixed)?;
     let mut fixed = facts.clone();
     let leader = fixed.leader().map(str::to_owned)?;
     fixed.nodes.get_mut(&leader)?.version.0 = fixed_in;

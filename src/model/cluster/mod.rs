@@ -12,8 +12,8 @@ pub use member::{Member, Tags};
 pub use status::{Limitation, MemberStatus, ReportedTimeline};
 pub use sync_state::SyncState;
 
+use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::snapshot::DcsKey;
-use crate::model::version::PatroniVersion;
 use crate::parse::python;
 use crate::parse::tree::{Mapping, Node, Value};
 
@@ -72,19 +72,19 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Loads the cluster from its keys as the release `version` does.
+    /// Loads the cluster from its keys as a release with `behaviours` does.
     ///
     /// # Errors
     ///
     /// The data is such that Patroni's own loader fails: its HA loop then logs `… is not responding properly`.
-    pub fn load(keys: &BTreeMap<String, DcsKey>, version: PatroniVersion) -> Result<Self, Raised> {
+    pub fn load(keys: &BTreeMap<String, DcsKey>, behaviours: Behaviours) -> Result<Self, Raised> {
         let text = |name: &str| keys.get(name).map(|key| key.value.0.as_str());
         let json = |name: &str| keys.get(name).and_then(|key| key.json.as_ref());
         let members: Vec<Member> = keys
             .range("members/".to_owned()..)
             .take_while(|(name, _)| name.starts_with("members/"))
             .filter(|(name, _)| name.matches('/').count() == 1)
-            .map(|(name, key)| Member::load(&name["members/".len()..], &key.value.0, key.json.as_ref(), version))
+            .map(|(name, key)| Member::load(&name["members/".len()..], &key.value.0, key.json.as_ref(), behaviours))
             .collect();
         let leader = members.iter().find(|member| Some(member.name.as_str()) == text("leader"));
         if let Some(raised) = leader.and_then(|leader| leader.shapeless.clone()) {
@@ -94,13 +94,13 @@ impl Cluster {
             initialize: text("initialize").map(str::to_owned),
             config: json("config").and_then(Node::as_mapping).cloned(),
             leader: text("leader").map(str::to_owned),
-            last_lsn: last_lsn(keys, version)?,
+            last_lsn: last_lsn(keys, behaviours)?,
             members,
             failover: match text("failover") {
                 Some(value) => Some(FailoverKey::load(value, json("failover"))?),
                 None => None,
             },
-            sync: SyncState::load(json("sync"), version)?,
+            sync: SyncState::load(json("sync"), behaviours)?,
             timeline: timeline(text("history"), json("history")),
             failsafe: json("failsafe").and_then(Node::as_mapping).map(failsafe),
         })
@@ -123,10 +123,10 @@ impl Cluster {
 /// # Errors
 ///
 /// Releases 2.0: `/optime/leader` is no number.
-fn last_lsn(keys: &BTreeMap<String, DcsKey>, version: PatroniVersion) -> Result<i128, Raised> {
+fn last_lsn(keys: &BTreeMap<String, DcsKey>, behaviours: Behaviours) -> Result<i128, Raised> {
     let text = |name: &str| keys.get(name).map(|key| &key.value.0);
     let int = |text: &String| python::int(&Value::String(text.clone()));
-    if version < PatroniVersion::new(2, 1, 0) {
+    if !behaviours.has(Behaviour::StatusHoldsPosition) {
         let not_a_number =
             |text: &String| Raised::new("ValueError", format!("invalid literal for int() with base 10: '{text}'"));
         return text("optime/leader").map_or(Ok(0), |text| int(text).ok_or_else(|| not_a_number(text)));
@@ -137,7 +137,7 @@ fn last_lsn(keys: &BTreeMap<String, DcsKey>, version: PatroniVersion) -> Result<
         Some(Value::Mapping(status)) => status.get("optime").and_then(|node| python::int(&node.value)),
         _ => None,
     };
-    if version < PatroniVersion::new(3, 2, 0) {
+    if !behaviours.has(Behaviour::StatusMayBeNumber) {
         return Ok(match keys.contains_key("status") {
             true => optime.unwrap_or(0),
             false => text("optime/leader").and_then(int).unwrap_or(0),
