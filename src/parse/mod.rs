@@ -4,6 +4,7 @@
 
 pub mod document;
 pub mod dump;
+pub mod environment;
 pub mod json;
 pub mod python;
 pub mod secrets;

@@ -246,6 +246,11 @@ impl Node {
         }
     }
 
+    /// Says that the whole tree stands at `place`.
+    pub fn place(&mut self, place: Span) {
+        self.each_span(&mut |span| *span = place);
+    }
+
     fn each_span(&mut self, change: &mut impl FnMut(&mut Span)) {
         change(&mut self.span);
         match &mut self.value {

@@ -81,6 +81,29 @@ impl GlobalConfig {
             loop_wait_seconds: int("loop_wait", DEFAULT_LOOP_WAIT),
         }
     }
+
+    /// The settings that are read from the dynamic configuration alone: name, value, default.
+    pub fn settings(&self) -> Vec<(&'static str, Value, Value)> {
+        let mode = match (self.quorum_commit_mode, self.synchronous_mode) {
+            (true, true) => Value::String("quorum".to_owned()),
+            (_, mode) => Value::Bool(mode),
+        };
+        let off = || Value::Bool(false);
+        vec![
+            ("pause", Value::Bool(self.paused), off()),
+            ("synchronous_mode", mode, off()),
+            ("synchronous_mode_strict", Value::Bool(self.synchronous_mode_strict), off()),
+            ("synchronous_node_count", Value::Int(self.synchronous_node_count), Value::Int(1)),
+            (
+                "maximum_lag_on_failover",
+                Value::Int(self.maximum_lag_on_failover),
+                Value::Int(DEFAULT_MAXIMUM_LAG_ON_FAILOVER),
+            ),
+            ("maximum_lag_on_syncnode", Value::Int(self.maximum_lag_on_syncnode), Value::Int(-1)),
+            ("check_timeline", Value::Bool(self.check_timeline), off()),
+            ("failsafe_mode", Value::Bool(self.failsafe_mode), off()),
+        ]
+    }
 }
 
 /// Whether the strict merge of releases before 3.0.3 accepts the dynamic configuration.
