@@ -161,6 +161,10 @@ pub enum Behaviour {
     EmptyVariableCounts,
     /// Variables ask for users at bootstrap.
     EnvironmentMakesUsers,
+    /// Tags are compared with each other at the start.
+    TagsAreCompared,
+    /// Tags are compared only where they are set.
+    TagsAreLookedFor,
 }
 
 /// The release `major.minor.patch`, short for tables.
@@ -660,6 +664,22 @@ pub const TABLE: &[Row] = &[
         source: "patroni/config.py, Config._build_environment_configuration",
         pull_request: None,
         releases: &[(v(2, 0, 0), Some(v(4, 0, 0)))],
+    },
+    Row {
+        behaviour: Behaviour::TagsAreCompared,
+        name: "tags-are-compared",
+        summary: "tags that are no mapping keep Patroni from starting",
+        source: "patroni/config.py, Config._validate_failover_tags",
+        pull_request: None,
+        releases: &[(v(3, 2, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::TagsAreLookedFor,
+        name: "tags-are-looked-for",
+        summary: "tags are compared only where nofailover is among them",
+        source: "patroni/config.py, Config._validate_failover_tags",
+        pull_request: None,
+        releases: &[(v(3, 2, 2), None)],
     },
 ];
 

@@ -459,6 +459,26 @@ impl Merger {
         Ok(())
     }
 
+    /// Looks for tags that contradict each other, which fails on what is no mapping.
+    ///
+    /// Source: patroni/config.py, `Config._validate_failover_tags`, 3.2.0 to 4.0.11, `_validate_contradictory_tags` since.
+    pub fn compare_tags(&self, config: &Section) -> Result<(), Raised> {
+        let Some(tags) = config.get("tags").filter(|_| self.behaviours.has(Behaviour::TagsAreCompared)) else {
+            return Ok(());
+        };
+        let mut names = vec!["nofailover"];
+        if self.behaviours.has(Behaviour::SyncPriority) {
+            names.push("nosync");
+        }
+        for name in names {
+            let asks_for_value = !self.behaviours.has(Behaviour::TagsAreLookedFor) || contains(tags, name)?;
+            if asks_for_value && tags.section().is_none() {
+                return Err(no_attribute(tags, "get"));
+            }
+        }
+        Ok(())
+    }
+
     /// A new Citus cluster starts with synchronous replication.
     fn citus_defaults(&self, config: &mut Section) -> Result<(), Raised> {
         let origin = || Origin::Computed("a Citus cluster starts with synchronous replication".to_owned());

@@ -119,7 +119,7 @@ pub fn effective(given: &Given<'_>) -> Result<Effective, Raised> {
     let local = local_configuration(given, &mut merger)?;
     let stored = given.dynamic.and_then(Node::as_mapping).map(|mapping| Section::read(mapping, &Layer::Dynamic));
     let stored = stored.filter(|stored| !stored.is_empty());
-    let bootstrap = bootstrap(given.version, &local)?;
+    let bootstrap = bootstrap(&at_start(given.version, &local)?);
     let asked = match (&stored, bootstrap.is_empty()) {
         (Some(_), _) => DynamicUse::Stored,
         (None, false) => DynamicUse::Bootstrap,
@@ -162,6 +162,7 @@ fn merge(merger: &mut Merger, dynamic: &Section, local: &Section) -> Result<(Sec
 pub fn merged(given: &Given<'_>) -> Result<Section, Raised> {
     let mut merger = Merger::new(given.version);
     let local = local_configuration(given, &mut merger)?;
+    at_start(given.version, &local)?;
     let dynamic = given.dynamic.and_then(Node::as_mapping).map(|mapping| Section::read(mapping, &Layer::Dynamic));
     merge(&mut merger, &dynamic.unwrap_or_default(), &local).map(|(merged, _)| merged)
 }
@@ -220,13 +221,27 @@ fn no_mapping(file: &Node, behaviours: Behaviours) -> Raised {
     }
 }
 
-/// `bootstrap.dcs`, the dynamic configuration of a cluster that is not initialized.
-fn bootstrap(version: PatroniVersion, local: &Section) -> Result<Section, Raised> {
+/// The configuration before any dynamic one is known, as the daemon starts with it.
+///
+/// Source: patroni/config.py, `Config.__init__`, 2.0.0 to 4.1.5.
+fn at_start(version: PatroniVersion, local: &Section) -> Result<Section, Raised> {
     let mut merger = Merger::new(version);
     let (settings, _) = merge(&mut merger, &Section::default(), local)?;
+    if let Some(folder) = settings.at(&["postgresql", "data_dir"])
+        && folder.as_str().is_none()
+    {
+        let class = python::type_name(&folder.value()).to_owned();
+        return Err(Raised::new("TypeError", format!("postgresql.data_dir is no string but {class}")));
+    }
+    merger.compare_tags(&settings)?;
+    Ok(settings)
+}
+
+/// `bootstrap.dcs`, the dynamic configuration of a cluster that is not initialized.
+fn bootstrap(settings: &Section) -> Section {
     let mut dcs = settings.at(&["bootstrap", "dcs"]).and_then(Setting::section).cloned().unwrap_or_default();
     dcs.change_layer(&Layer::Bootstrap);
-    Ok(dcs)
+    dcs
 }
 
 /// Notes every value of a section as unused.
