@@ -1,6 +1,7 @@
 //! The dynamic configuration as the decisions see it.
 
 use crate::model::behaviour::{Behaviour, Behaviours};
+use crate::model::config::effective::dynamic_settings;
 use crate::parse::python;
 use crate::parse::tree::{Mapping, Value};
 
@@ -10,6 +11,8 @@ pub const DEFAULT_MAXIMUM_LAG_ON_FAILOVER: i128 = 1_048_576;
 pub const DEFAULT_TTL: i128 = 30;
 /// Default of `loop_wait`, seconds.
 pub const DEFAULT_LOOP_WAIT: i128 = 10;
+/// Default of `retry_timeout`, seconds.
+pub const DEFAULT_RETRY_TIMEOUT: i128 = 10;
 
 /// What Patroni's decisions read of `/config`, with Patroni's own leniency and defaults.
 ///
@@ -36,10 +39,12 @@ pub struct GlobalConfig {
     pub failsafe_mode: bool,
     /// Whether `standby_cluster` names a source to replicate from.
     pub standby_cluster: bool,
-    /// `ttl`, seconds.
+    /// `ttl`, seconds, as Patroni adjusts it.
     pub ttl_seconds: i128,
-    /// `loop_wait`, seconds.
+    /// `loop_wait`, seconds, as Patroni adjusts it.
     pub loop_wait_seconds: i128,
+    /// `retry_timeout`, seconds, as Patroni adjusts it.
+    pub retry_timeout_seconds: i128,
 }
 
 impl GlobalConfig {
@@ -57,13 +62,13 @@ impl GlobalConfig {
         };
         let quorum_commit_mode = behaviours.has(Behaviour::QuorumCommit)
             && value("synchronous_mode").is_some_and(|value| python::str(value).to_lowercase() == "quorum");
-        // Earlier the limits came from the merged configuration, which a single bad value made fall back to the defaults.
-        let is_merged = !behaviours.has(Behaviour::LimitsAreReadLeniently);
-        let merged = |name: &str, default: i128| match config.filter(|config| can_be_merged(config)) {
-            Some(config) => config.get(name).and_then(|node| python::int(&node.value)).unwrap_or(default),
-            None => default,
+        let merged = dynamic_settings(config, behaviours);
+        let merged = |name: &str| merged.get(name).and_then(|setting| python::int(&setting.value()));
+        // Earlier the limits came from the merged configuration.
+        let limit = |name: &str, default: i128| match behaviours.has(Behaviour::LimitsAreReadLeniently) {
+            true => int(name, default),
+            false => merged(name).unwrap_or(default),
         };
-        let limit = |name: &str, default: i128| if is_merged { merged(name, default) } else { int(name, default) };
         let synchronous_mode_strict = mode("synchronous_mode_strict");
         let sync_is_ignored = standby_cluster && behaviours.has(Behaviour::StandbyClusterHasNoSyncMode);
         Self {
@@ -77,8 +82,9 @@ impl GlobalConfig {
             check_timeline: mode("check_timeline"),
             failsafe_mode: mode("failsafe_mode"),
             standby_cluster,
-            ttl_seconds: int("ttl", DEFAULT_TTL),
-            loop_wait_seconds: int("loop_wait", DEFAULT_LOOP_WAIT),
+            ttl_seconds: merged("ttl").unwrap_or(DEFAULT_TTL),
+            loop_wait_seconds: merged("loop_wait").unwrap_or(DEFAULT_LOOP_WAIT),
+            retry_timeout_seconds: merged("retry_timeout").unwrap_or(DEFAULT_RETRY_TIMEOUT),
         }
     }
 
@@ -104,28 +110,4 @@ impl GlobalConfig {
             ("failsafe_mode", Value::Bool(self.failsafe_mode), off()),
         ]
     }
-}
-
-/// Whether the strict merge of releases before 3.0.3 accepts the dynamic configuration.
-///
-/// Source: patroni/config.py, `Config._safe_copy_dynamic_configuration`, 3.0.2.
-fn can_be_merged(config: &Mapping) -> bool {
-    const NUMBERS: &[&str] = &[
-        "ttl",
-        "loop_wait",
-        "retry_timeout",
-        "maximum_lag_on_failover",
-        "maximum_lag_on_syncnode",
-        "check_timeline",
-        "master_start_timeout",
-        "master_stop_timeout",
-        "primary_start_timeout",
-        "primary_stop_timeout",
-        "synchronous_node_count",
-    ];
-    let is_number = |name: &&str| config.get(name).is_none_or(|node| python::int(&node.value).is_some());
-    let is_section = |name: &&str| {
-        config.get(name).is_none_or(|node| matches!(node.value, Value::Mapping(_)) || !python::truthy(&node.value))
-    };
-    NUMBERS.iter().all(is_number) && ["postgresql", "standby_cluster"].iter().all(is_section)
 }

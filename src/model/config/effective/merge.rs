@@ -41,6 +41,11 @@ impl Merger {
         Self { version, behaviours: Behaviours::of(version), unused: Vec::new() }
     }
 
+    /// For what depends on a release's behaviours alone.
+    pub fn of(behaviours: Behaviours) -> Self {
+        Self { version: PatroniVersion::newest(), behaviours, unused: Vec::new() }
+    }
+
     pub fn leave(&mut self, path: &[&str], setting: &Setting, because: Because) {
         let path = path.iter().map(|&name| name.to_owned()).collect();
         self.unused.push(Unused { path, setting: setting.clone(), because });
@@ -75,6 +80,21 @@ impl Merger {
                 config.insert(key, setting);
             }
             path.pop();
+        }
+    }
+
+    /// Puts `data` over the whole configuration. What an alias repeats is one dictionary in Python: a change of one place
+    /// shows at the others.
+    pub fn patch_all(&mut self, config: &mut Section, data: Section) {
+        let shared = config.repeated_sections();
+        let changed = if shared.is_empty() { Vec::new() } else { data.section_paths() };
+        self.patch(config, data, &mut Vec::new());
+        for path in changed {
+            let route: Vec<&str> = path.iter().map(String::as_str).collect();
+            let Some(setting) = config.at(&route).cloned() else { continue };
+            if shared.contains(&setting.origin) {
+                config.replace_alike(&setting);
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod environment;
 mod merge;
+mod node;
 mod parameters;
 mod section;
 
@@ -17,6 +18,7 @@ use crate::parse::python;
 use crate::parse::tree::{Mapping, Node, Value};
 
 pub use crate::model::config::effective::environment::Environment;
+pub use crate::model::config::effective::node::{NodeConfiguration, nodes};
 pub use crate::model::config::effective::parameters::{CONTROLLED, Check, Controlled, Fixed};
 pub use crate::model::config::effective::section::{Content, Layer, Origin, Section, Setting};
 
@@ -38,7 +40,7 @@ pub struct Given<'a> {
 pub struct Effective {
     /// Every setting.
     pub settings: Section,
-    /// What is written somewhere and not used, in the order in which it gave way.
+    /// What is written somewhere and not used, the innermost first.
     pub unused: Vec<Unused>,
     /// Which dynamic configuration is part of it.
     pub dynamic: DynamicUse,
@@ -134,7 +136,23 @@ pub fn effective(given: &Given<'_>) -> Result<Effective, Raised> {
     add_global(&mut merger, &mut settings, known);
     add_server_parameters(&mut merger, &mut settings);
     let dynamic = used.map_or(asked, DynamicUse::Rejected);
+    merger.unused.sort_by_key(|unused| rank(&unused.setting.origin));
     Ok(Effective { settings, unused: merger.unused, dynamic })
+}
+
+/// How far from the defaults an origin lies.
+fn rank(origin: &Origin) -> u8 {
+    match origin {
+        Origin::Default => 0,
+        Origin::Computed(_) => 2,
+        Origin::Written { layer, .. } => match layer {
+            Layer::Bootstrap => 1,
+            Layer::Dynamic => 2,
+            Layer::File => 3,
+            Layer::ConfigurationVariable => 4,
+            Layer::Environment(_) => 5,
+        },
+    }
 }
 
 /// `Config` with a local configuration and a dynamic one, and why the latter is rejected, if it is.
@@ -167,14 +185,14 @@ pub fn merged(given: &Given<'_>) -> Result<Section, Raised> {
     merge(&mut merger, &dynamic.unwrap_or_default(), &local).map(|(merged, _)| merged)
 }
 
-/// The timings that a release works with, in seconds, given the value of `/config`; `None`: the defaults.
+/// The settings that the value of `/config` decides, over their defaults; the defaults alone where Patroni rejects it.
 ///
 /// Source: patroni/config.py, `Config.set_dynamic_configuration`, 2.0.0 to 4.1.5.
-pub fn dynamic_settings(dynamic: Option<&Mapping>, version: PatroniVersion) -> Section {
-    let mut merger = Merger::new(version);
+pub fn dynamic_settings(dynamic: Option<&Mapping>, behaviours: Behaviours) -> Section {
+    let mut merger = Merger::of(behaviours);
     let dynamic = dynamic.map(|mapping| Section::read(mapping, &Layer::Dynamic)).unwrap_or_default();
     let merged = merger.dynamic(&dynamic).or_else(|_| merger.dynamic(&Section::default()));
-    merged.unwrap_or_default()
+    merged.expect("the defaults are in order")
 }
 
 /// The configuration files with the environment over them, or what takes their place.
@@ -189,9 +207,9 @@ fn local_configuration(given: &Given<'_>, merger: &mut Merger) -> Result<Section
             let mut local = Section::default();
             for file in files {
                 let Some(mapping) = file.as_mapping() else { return Err(no_mapping(file, merger.behaviours)) };
-                merger.patch(&mut local, Section::read(mapping, &Layer::File), &mut Vec::new());
+                merger.patch_all(&mut local, Section::read(mapping, &Layer::File));
             }
-            merger.patch(&mut local, environment, &mut Vec::new());
+            merger.patch_all(&mut local, environment);
             if let Some(Ok(document)) = document {
                 let setting = Setting::read(document, &Layer::ConfigurationVariable);
                 merger.leave(&["PATRONI_CONFIGURATION"], &setting, Because::FileGiven);
@@ -376,11 +394,34 @@ fn host_and_port(listen: &str) -> Option<(String, i128)> {
 }
 
 impl Effective {
-    /// What is written for the setting at `path`, or for one below or around it, and not used, innermost first.
+    /// The setting that a key such as `postgresql.parameters.max_connections` names, its route, and where it ends: names
+    /// of settings may contain dots themselves.
+    pub fn find(&self, key: &str) -> Option<(Vec<String>, &Setting)> {
+        let parts: Vec<&str> = key.split('.').collect();
+        find(&self.settings, &parts)
+    }
+
+    /// What is written for the setting at `path` and not used, innermost first.
     pub fn unused_at<'a>(&'a self, path: &'a [String]) -> impl Iterator<Item = &'a Unused> {
         self.unused.iter().filter(move |unused| is_same_path(&unused.path, path))
     }
 }
+
+fn find<'a>(section: &'a Section, parts: &[&str]) -> Option<(Vec<String>, &'a Setting)> {
+    (1..=parts.len().min(MAX_DOTTED)).find_map(|length| {
+        let name = parts[..length].join(".");
+        let setting = section.get(&name)?;
+        if length == parts.len() {
+            return Some((vec![name], setting));
+        }
+        let (mut path, setting) = find(setting.section()?, &parts[length..])?;
+        path.insert(0, name);
+        Some((path, setting))
+    })
+}
+
+/// How many parts between dots the name of one setting may have.
+const MAX_DOTTED: usize = 4;
 
 /// Whether two routes are one; names of PostgreSQL's parameters compare in any case.
 fn is_same_path(one: &[String], other: &[String]) -> bool {

@@ -118,12 +118,12 @@ impl Check {
     pub fn wants(self, behaviours: Behaviours) -> String {
         match self {
             Self::Elsewhere(setting) => format!("it is set from {setting}"),
-            Self::OnUntil4 if behaviours.has(Behaviour::WalLogHintsMayBeOff) => "it is to be a boolean".to_owned(),
+            Self::OnUntil4 if behaviours.has(Behaviour::WalLogHintsMayBeOff) => "it has to be a boolean".to_owned(),
             Self::On | Self::OnUntil4 => "it is always on".to_owned(),
-            Self::Bool => "it is to be a boolean".to_owned(),
-            Self::WalLevel => "it is to be replica or logical".to_owned(),
+            Self::Bool => "it has to be a boolean".to_owned(),
+            Self::WalLevel => "it has to be replica or logical".to_owned(),
             Self::AtLeast { min, unit } => {
-                format!("it is to be a number of at least {min}{}", unit.unwrap_or_default())
+                format!("it has to be a number of at least {min}{}", unit.unwrap_or_default())
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Values of the configuration, each with its origin, in dictionaries that keep Python's order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::input::source_map::SourceId;
 use crate::parse::python;
@@ -25,7 +25,7 @@ pub enum Content {
 }
 
 /// Where a value comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// Somebody wrote it.
     Written {
@@ -41,7 +41,7 @@ pub enum Origin {
 }
 
 /// What a value is written in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Layer {
     /// A configuration file.
     File,
@@ -169,6 +169,12 @@ impl Section {
         self.find(&Value::String(name.to_owned()))
     }
 
+    /// The key as it is kept, and the entry, of a string key.
+    pub fn entry(&self, name: &str) -> Option<(&Value, &Setting)> {
+        let at = *self.index.get(&self.identity(&Value::String(name.to_owned())))?;
+        self.entries[at].as_ref().map(|(key, setting)| (key, setting))
+    }
+
     /// The entry of a string key, to change.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Setting> {
         self.find_mut(&Value::String(name.to_owned()))
@@ -228,6 +234,52 @@ impl Section {
             self.set(name, default());
         }
         self.get_mut(name).expect("it was put there if it was not")
+    }
+
+    /// The origins of sections that stand at several places, as aliases make them.
+    pub fn repeated_sections(&self) -> HashSet<Origin> {
+        let (mut seen, mut repeated) = (HashSet::new(), HashSet::new());
+        self.each_section(&mut |setting| {
+            if matches!(setting.origin, Origin::Written { .. }) && !seen.insert(setting.origin.clone()) {
+                repeated.insert(setting.origin.clone());
+            }
+        });
+        repeated
+    }
+
+    fn each_section(&self, visit: &mut impl FnMut(&Setting)) {
+        for (_, setting) in self.iter() {
+            if let Some(section) = setting.section() {
+                visit(setting);
+                section.each_section(visit);
+            }
+        }
+    }
+
+    /// The routes of all sections in it.
+    pub fn section_paths(&self) -> Vec<Vec<String>> {
+        let mut paths = Vec::new();
+        for (key, setting) in self.iter() {
+            let Some(section) = setting.section() else { continue };
+            let key = python::str(key);
+            paths.extend(section.section_paths().into_iter().map(|mut path| {
+                path.insert(0, key.clone());
+                path
+            }));
+            paths.push(vec![key]);
+        }
+        paths
+    }
+
+    /// Puts a section to every place that has its origin.
+    pub fn replace_alike(&mut self, new: &Setting) {
+        for (_, setting) in self.iter_mut() {
+            if setting.section().is_some() && setting.origin == new.origin {
+                *setting = new.clone();
+            } else if let Some(section) = setting.section_mut() {
+                section.replace_alike(new);
+            }
+        }
     }
 
     /// Says that everything in it counts as written in `layer`; what Patroni computes stays as it is.
