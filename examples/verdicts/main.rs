@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example verdicts -- --patroni-version 4.0.6 < scenarios.jsonl > verdicts.jsonl`
 
+mod sync;
+
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
@@ -131,6 +133,9 @@ pub fn verdict(version: PatroniVersion, scenario: &Value) -> Value {
         };
         out.insert("ctl".to_owned(), ctl(&view, *kind, &offered));
     }
+    if let Some(sync) = sync_part(scenario, cluster, &world.config, leader, &raw, version, now) {
+        out.insert("sync".to_owned(), sync);
+    }
     let failover = match (&request, replaces) {
         (Some((_, request)), true) => Some(written_key(request)),
         _ => raw.get("failover").cloned(),
@@ -146,6 +151,25 @@ pub fn verdict(version: PatroniVersion, scenario: &Value) -> Value {
     out.insert("leader".to_owned(), leader_gate(&requested, locals, leader, &raw, &answers, version, now));
     out.insert("race".to_owned(), race(scenario, &world, Some(&failover), &raw, version, now));
     Value::Object(out)
+}
+
+/// The part `sync`, judged on the leader.
+fn sync_part(
+    scenario: &Value,
+    cluster: &Cluster,
+    config: &GlobalConfig,
+    leader: Option<&str>,
+    raw: &BTreeMap<String, String>,
+    version: PatroniVersion,
+    now: f64,
+) -> Option<Value> {
+    let behaviours = Behaviours::of(version);
+    let facts = leader.map(|leader| &scenario["local"][leader]).filter(|facts| facts.is_object());
+    let Some((name, facts)) = leader.zip(facts) else { return sync::verdict(behaviours, scenario, None) };
+    let local = local_of(facts, name, raw, version);
+    let answers = Answers::default();
+    let view = View { name, behaviours, cluster, config, old_cluster: cluster, local: &local, answers: &answers, now };
+    sync::verdict(behaviours, scenario, Some((&view, facts)))
 }
 
 /// Whether the oracle takes the key for a pending request: any value but an empty one.
