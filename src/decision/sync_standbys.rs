@@ -3,9 +3,9 @@
 use crate::decision::case_insensitive_set::CaseInsensitiveSet;
 use crate::decision::standby_names::{FIRST_WITH_MULTIPLE_SYNC, FIRST_WITH_QUORUM_COMMIT, StandbyNames, SyncKind};
 use crate::decision::sync_step::SyncStep;
-use crate::decision::view::{View, nofailover};
+use crate::decision::view::View;
 use crate::model::behaviour::Behaviour;
-use crate::model::cluster::{Member, Raised};
+use crate::model::cluster::{Member, Raised, Tags};
 
 /// What the leader's PostgreSQL tells about replication.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -170,8 +170,13 @@ struct Candidate<'a> {
     name: &'a str,
     sync_state: &'a str,
     lsn: Option<i128>,
-    nofailover: bool,
-    priority: i128,
+    tags: Result<&'a Tags, Raised>,
+}
+
+impl Candidate<'_> {
+    fn nofailover(&self) -> bool {
+        self.tags.as_ref().is_ok_and(|tags| tags.nofailover())
+    }
 }
 
 impl SyncHandler {
@@ -190,25 +195,21 @@ impl SyncHandler {
         setting: &str,
         steps: &mut Vec<SyncStep>,
     ) -> Result<CurrentState<'a>, Raised> {
-        let is_queried = view.config.synchronous_mode || !view.has(Behaviour::SyncStandbysAreConfirmed);
-        self.handle_change(view, if is_queried { setting } else { "" }, steps);
-        let rows = if is_queried { &replication.rows[..] } else { &[] };
+        // Without synchronous mode it does not ask PostgreSQL; in a standby cluster quorum mode looks all the same.
+        let (setting, rows) = match view.config.synchronous_mode {
+            true => (setting, &replication.rows[..]),
+            false => ("", &[][..]),
+        };
+        self.handle_change(view, setting, steps);
         let (mut replicas, mut candidates) = replica_list(view, rows, &replication.synchronous_commit)?;
-        let maximum_lag = match view.has(Behaviour::SyncLagIsLimited) {
-            true => view.config.maximum_lag_on_syncnode,
-            false => 0,
-        };
-        let max_lsn = match view.has(Behaviour::SyncLagIsLimited) {
-            true => max_lsn(view, &candidates)?,
-            false => 0,
-        };
+        let lag_limit = LagLimit::of(view, &candidates)?;
         for candidate in &candidates {
             self.mark_ready(view, replication.postgres_version, candidate);
         }
         let has_multiple_sync = FIRST_WITH_MULTIPLE_SYNC <= replication.postgres_version;
         let wanted = if has_multiple_sync { view.config.synchronous_node_count } else { 1 };
         if view.has(Behaviour::NofailoverComesLast) {
-            candidates.sort_by_key(|candidate| candidate.nofailover);
+            candidates.sort_by_key(Candidate::nofailover);
         }
         let is_quorum = view.config.quorum_commit_mode;
         let (mut active, mut confirmed) = (Vec::new(), Vec::new());
@@ -219,16 +220,13 @@ impl SyncHandler {
                 *choice = Choice::EnoughOthers { wanted };
                 continue;
             }
-            let lag_bytes = match (maximum_lag <= 0, candidate.lsn) {
-                (true, _) => 0,
-                (false, Some(lsn)) => max_lsn.saturating_sub(lsn),
-                (false, None) => return Err(null_in("-")),
-            };
-            let is_lagging = 0 < maximum_lag && maximum_lag < lag_bytes;
-            if is_lagging {
-                *choice = Choice::Lagging { lag_bytes, allowed_bytes: maximum_lag };
+            candidate.tags.as_ref().map_err(Clone::clone)?;
+            let lagging = lag_limit.exceeded_by(candidate.lsn)?;
+            let is_lagging = lagging.is_some();
+            if let Some(lagging) = lagging {
+                *choice = lagging;
             } else if is_quorum {
-                if candidate.nofailover && wanted <= active.len() as i128 {
+                if candidate.nofailover() && wanted <= active.len() as i128 {
                     *choice = Choice::NoFailover;
                     continue;
                 }
@@ -334,18 +332,20 @@ fn replica_list<'a>(
     for (index, replica) in replicas.iter().enumerate().filter(|(_, replica)| is_open(replica)) {
         let Some(member) = replica.member else { continue };
         let by_application = view.has(Behaviour::StandbysAreNamedByApplication);
-        let priority = member.tags.as_ref().map_err(Clone::clone)?.sync_priority();
         candidates.push(Candidate {
             index,
             name: if by_application { &replica.row.application_name } else { &member.name },
             sync_state: &replica.row.sync_state,
             lsn: position(replica.row),
-            nofailover: nofailover(member)?,
-            priority: if view.has(Behaviour::SyncPriority) { priority } else { 1 },
+            tags: member.tags.as_ref().map_err(Clone::clone),
         });
     }
-    let rank =
-        |candidate: &Candidate<'a>| (candidate.priority, candidate.sync_state, candidate.lsn.is_none(), candidate.lsn);
+    let has_priority = view.has(Behaviour::SyncPriority);
+    candidates.sort_by_key(|candidate| place(&replicas, candidate.index));
+    let rank = |candidate: &Candidate<'a>| {
+        let priority = candidate.tags.as_ref().map_or(1, |tags| if has_priority { tags.sync_priority() } else { 1 });
+        (priority, candidate.sync_state, candidate.lsn.is_none(), candidate.lsn)
+    };
     candidates.sort_by(|one, two| rank(two).cmp(&rank(one)));
     Ok((replicas, candidates))
 }
@@ -355,15 +355,24 @@ fn is_open(replica: &Replica<'_>) -> bool {
     matches!(replica.choice, Choice::Chosen { .. })
 }
 
-/// Of several connections by the same name the last one counts, in the place of the first.
+/// Of several connections by the same name the last one counts.
 fn supersede(replicas: &mut [Replica<'_>]) {
     for index in 0..replicas.len() {
-        let name = replicas[index].row.application_name.to_lowercase();
-        let is_same = |other: &Replica<'_>| is_open(other) && other.row.application_name.to_lowercase() == name;
+        let is_same = |other: &Replica<'_>| is_open(other) && is_namesake(other, &replicas[index]);
         if is_open(&replicas[index]) && replicas[index + 1..].iter().any(is_same) {
             replicas[index].choice = Choice::Superseded;
         }
     }
+}
+
+/// The place of a row among its like: that of the first of its name.
+fn place(replicas: &[Replica<'_>], index: usize) -> usize {
+    let is_first = |other: &Replica<'_>| other.choice == Choice::Superseded && is_namesake(other, &replicas[index]);
+    replicas[..index].iter().position(is_first).unwrap_or(index)
+}
+
+fn is_namesake(one: &Replica<'_>, two: &Replica<'_>) -> bool {
+    one.row.application_name.to_lowercase() == two.row.application_name.to_lowercase()
 }
 
 /// The members that a row can belong to.
@@ -412,10 +421,13 @@ impl<'a> Members<'a> {
             Choice::NoPosition
         } else if view.has(Behaviour::SyncStandbysAreConfirmed) && !is_running(member) {
             Choice::NotRunning(member.state.as_deref())
-        } else if nosync(view, member)? {
-            Choice::NoSync
         } else {
-            Choice::Chosen { confirmed: false }
+            match nosync(view, member) {
+                Ok(true) => Choice::NoSync,
+                // Until 2.0.1 the tags are looked at one after the other, and only until enough standbys are found.
+                Err(raised) if view.has(Behaviour::SyncLagIsLimited) => return Err(raised),
+                Ok(false) | Err(_) => Choice::Chosen { confirmed: false },
+            }
         };
         Ok((Some(member), choice))
     }
@@ -475,13 +487,37 @@ fn is_running(member: &Member) -> bool {
     member.state.as_deref() == Some("running")
 }
 
-/// The position that lag is measured against: that of the best standby, or the leader's if there is one standby only.
-fn max_lsn(view: &View<'_>, candidates: &[Candidate<'_>]) -> Result<i128, Raised> {
-    if candidates.len() <= 1 {
-        return Ok(view.local.lsn);
+/// How far a standby may be behind.
+struct LagLimit {
+    /// `maximum_lag_on_syncnode`; 0 or less: any distance.
+    allowed_bytes: i128,
+    /// The position of the best standby, or the leader's if there is one standby only.
+    max_lsn: i128,
+}
+
+impl LagLimit {
+    /// # Errors
+    ///
+    /// A position is null, in releases that do not leave such a standby out.
+    fn of(view: &View<'_>, candidates: &[Candidate<'_>]) -> Result<Self, Raised> {
+        if !view.has(Behaviour::SyncLagIsLimited) {
+            return Ok(Self { allowed_bytes: 0, max_lsn: 0 });
+        }
+        let mut max_lsn = if candidates.len() <= 1 { view.local.lsn } else { i128::MIN };
+        for candidate in candidates.iter().filter(|_| 1 < candidates.len()) {
+            max_lsn = max_lsn.max(candidate.lsn.ok_or_else(|| null_in(">"))?);
+        }
+        Ok(Self { allowed_bytes: view.config.maximum_lag_on_syncnode, max_lsn })
     }
-    let known = candidates.iter().map(|candidate| candidate.lsn.ok_or_else(|| null_in(">")));
-    known.reduce(|one, two| Ok(one?.max(two?))).unwrap_or(Ok(view.local.lsn))
+
+    fn exceeded_by(&self, lsn: Option<i128>) -> Result<Option<Choice<'static>>, Raised> {
+        let allowed_bytes = self.allowed_bytes;
+        if allowed_bytes <= 0 {
+            return Ok(None);
+        }
+        let lag_bytes = self.max_lsn.saturating_sub(lsn.ok_or_else(|| null_in("-"))?);
+        Ok((allowed_bytes < lag_bytes).then_some(Choice::Lagging { lag_bytes, allowed_bytes }))
+    }
 }
 
 /// What Python raises on a position that is null.

@@ -71,8 +71,11 @@ impl GlobalConfig {
             synchronous_mode: (mode("synchronous_mode") || quorum_commit_mode) && !sync_is_ignored,
             quorum_commit_mode,
             synchronous_mode_strict,
-            synchronous_node_count: limit("synchronous_node_count", 1)
-                .max(if is_merged { i128::MIN } else { i128::from(synchronous_mode_strict) }),
+            synchronous_node_count: limit("synchronous_node_count", 1).max(if is_merged {
+                i128::MIN
+            } else {
+                i128::from(synchronous_mode_strict)
+            }),
             maximum_lag_on_failover: limit("maximum_lag_on_failover", DEFAULT_MAXIMUM_LAG_ON_FAILOVER),
             maximum_lag_on_syncnode: limit("maximum_lag_on_syncnode", -1),
             check_timeline: mode("check_timeline"),
