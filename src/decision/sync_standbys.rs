@@ -1,11 +1,12 @@
 //! Who can be a synchronous standby, and who is chosen, as the leader sees it.
 
 use crate::decision::case_insensitive_set::CaseInsensitiveSet;
+use crate::decision::replica_list::{Candidate, replica_list};
 use crate::decision::standby_names::{FIRST_WITH_MULTIPLE_SYNC, FIRST_WITH_QUORUM_COMMIT, StandbyNames, SyncKind};
 use crate::decision::sync_step::SyncStep;
 use crate::decision::view::View;
 use crate::model::behaviour::Behaviour;
-use crate::model::cluster::{Member, Raised, Tags};
+use crate::model::cluster::{Member, Raised};
 
 /// What the leader's PostgreSQL tells about replication.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -162,23 +163,6 @@ pub struct SyncHandler {
     ready: CaseInsensitiveSet,
 }
 
-/// A standby that can be chosen.
-struct Candidate<'a> {
-    /// Its place in `CurrentState::replicas`.
-    index: usize,
-    /// As the release names it.
-    name: &'a str,
-    sync_state: &'a str,
-    lsn: Option<i128>,
-    tags: Result<&'a Tags, Raised>,
-}
-
-impl Candidate<'_> {
-    fn nofailover(&self) -> bool {
-        self.tags.as_ref().is_ok_and(|tags| tags.nofailover())
-    }
-}
-
 impl SyncHandler {
     /// Who is synchronous and who is to be. `setting`: `synchronous_standby_names` now.
     ///
@@ -202,59 +186,23 @@ impl SyncHandler {
         };
         self.handle_change(view, setting, steps);
         let (mut replicas, mut candidates) = replica_list(view, rows, &replication.synchronous_commit)?;
-        let lag_limit = LagLimit::of(view, &candidates)?;
         for candidate in &candidates {
             self.mark_ready(view, replication.postgres_version, candidate);
         }
-        let has_multiple_sync = FIRST_WITH_MULTIPLE_SYNC <= replication.postgres_version;
-        let wanted = if has_multiple_sync { view.config.synchronous_node_count } else { 1 };
         if view.has(Behaviour::NofailoverComesLast) {
             candidates.sort_by_key(Candidate::nofailover);
         }
-        let is_quorum = view.config.quorum_commit_mode;
-        let (mut active, mut confirmed) = (Vec::new(), Vec::new());
-        let mut is_complete = false;
+        let mut selection = Selection::new(view, replication.postgres_version, &candidates)?;
         for candidate in &candidates {
-            let choice = &mut replicas[candidate.index].choice;
-            if is_complete {
-                *choice = Choice::EnoughOthers { wanted };
-                continue;
-            }
-            candidate.tags.as_ref().map_err(Clone::clone)?;
-            let lagging = lag_limit.exceeded_by(candidate.lsn)?;
-            let is_lagging = lagging.is_some();
-            if let Some(lagging) = lagging {
-                *choice = lagging;
-            } else if is_quorum {
-                if candidate.nofailover() && wanted <= active.len() as i128 {
-                    *choice = Choice::NoFailover;
-                    continue;
-                }
-                let is_confirmed = self.ready.contains(candidate.name);
-                if is_confirmed {
-                    confirmed.push(candidate.name.to_owned());
-                }
-                add(view, &mut active, candidate.name);
-                *choice = Choice::Chosen { confirmed: is_confirmed };
-            } else {
-                let is_ready = !view.has(Behaviour::SyncStandbysAreConfirmed) || self.ready.contains(candidate.name);
-                let is_confirmed = candidate.sync_state == "sync" && is_ready;
-                if is_confirmed {
-                    add(view, &mut confirmed, candidate.name);
-                }
-                add(view, &mut active, candidate.name);
-                *choice = Choice::Chosen { confirmed: is_confirmed };
-            }
-            // Before 4.0.0 a lagging standby, too, ends the search if none is wanted.
-            let ends = !is_quorum && !(is_lagging && view.has(Behaviour::QuorumCommit));
-            is_complete = ends && wanted <= active.len() as i128;
+            let is_ready = !view.has(Behaviour::SyncStandbysAreConfirmed) || self.ready.contains(candidate.name);
+            replicas[candidate.index].choice = selection.consider(candidate, is_ready)?;
         }
         Ok(CurrentState {
             kind: self.names.kind,
             numsync: self.names.num,
             sync: self.names.listed(),
-            confirmed,
-            active,
+            confirmed: selection.confirmed,
+            active: selection.active,
             replicas,
         })
     }
@@ -295,196 +243,59 @@ impl SyncHandler {
     }
 }
 
-/// The rows with what keeps them from being chosen, and those that nothing does, best first.
-///
-/// Source: patroni/postgresql/sync.py, `_ReplicaList`, 3.1.0 to 4.1.5.
-fn replica_list<'a>(
-    view: &View<'a>,
-    rows: &'a [ReplicaRow],
-    synchronous_commit: &str,
-) -> Result<(Vec<Replica<'a>>, Vec<Candidate<'a>>), Raised> {
-    let position = |row: &ReplicaRow| match synchronous_commit {
-        "remote_apply" => row.replay_lsn,
-        "remote_write" => row.write_lsn,
-        _ => row.flush_lsn,
-    };
-    let members = Members::of(view)?;
-    let mut replicas = Vec::with_capacity(rows.len());
-    for row in rows {
-        let (member, choice) = members.judge(view, row, position(row))?;
-        replicas.push(Replica { row, member, choice });
+/// Who is chosen while the candidates are gone through, the best first.
+struct Selection<'a> {
+    view: View<'a>,
+    wanted: i128,
+    lag_limit: LagLimit,
+    active: Vec<String>,
+    confirmed: Vec<String>,
+    /// Whether nobody else is looked at.
+    is_complete: bool,
+}
+
+impl<'a> Selection<'a> {
+    fn new(view: &View<'a>, postgres_version: u32, candidates: &[Candidate<'a>]) -> Result<Self, Raised> {
+        let has_multiple_sync = FIRST_WITH_MULTIPLE_SYNC <= postgres_version;
+        Ok(Self {
+            view: *view,
+            wanted: if has_multiple_sync { view.config.synchronous_node_count } else { 1 },
+            lag_limit: LagLimit::of(view, candidates)?,
+            active: Vec::new(),
+            confirmed: Vec::new(),
+            is_complete: false,
+        })
     }
-    if members.has_cascades {
-        supersede(&mut replicas);
-        let connected: CaseInsensitiveSet = replicas
-            .iter()
-            .filter(|replica| is_open(replica))
-            .filter_map(|replica| Some(&replica.member?.name))
-            .collect();
-        for replica in replicas.iter_mut().filter(|replica| is_open(replica)) {
-            let Some(member) = replica.member else { continue };
-            if let Some(from) = members.cascades_from(member, &connected)? {
-                replica.choice = Choice::Cascades(from);
-            }
+
+    /// What comes of a candidate. `is_ready`: it is known to have all that was committed before it was to be synchronous.
+    fn consider(&mut self, candidate: &Candidate<'a>, is_ready: bool) -> Result<Choice<'a>, Raised> {
+        let wanted = self.wanted;
+        if self.is_complete {
+            return Ok(Choice::EnoughOthers { wanted });
         }
-    }
-    let mut candidates = Vec::new();
-    for (index, replica) in replicas.iter().enumerate().filter(|(_, replica)| is_open(replica)) {
-        let Some(member) = replica.member else { continue };
-        let by_application = view.has(Behaviour::StandbysAreNamedByApplication);
-        candidates.push(Candidate {
-            index,
-            name: if by_application { &replica.row.application_name } else { &member.name },
-            sync_state: &replica.row.sync_state,
-            lsn: position(replica.row),
-            tags: member.tags.as_ref().map_err(Clone::clone),
-        });
-    }
-    let has_priority = view.has(Behaviour::SyncPriority);
-    candidates.sort_by_key(|candidate| place(&replicas, candidate.index));
-    let rank = |candidate: &Candidate<'a>| {
-        let priority = candidate.tags.as_ref().map_or(1, |tags| if has_priority { tags.sync_priority() } else { 1 });
-        (priority, candidate.sync_state, candidate.lsn.is_none(), candidate.lsn)
-    };
-    candidates.sort_by(|one, two| rank(two).cmp(&rank(one)));
-    Ok((replicas, candidates))
-}
-
-/// Whether nothing was found yet that keeps it from being chosen.
-fn is_open(replica: &Replica<'_>) -> bool {
-    matches!(replica.choice, Choice::Chosen { .. })
-}
-
-/// Of several connections by the same name the last one counts.
-fn supersede(replicas: &mut [Replica<'_>]) {
-    for index in 0..replicas.len() {
-        let is_same = |other: &Replica<'_>| is_open(other) && is_namesake(other, &replicas[index]);
-        if is_open(&replicas[index]) && replicas[index + 1..].iter().any(is_same) {
-            replicas[index].choice = Choice::Superseded;
-        }
-    }
-}
-
-/// The place of a row among its like: that of the first of its name.
-fn place(replicas: &[Replica<'_>], index: usize) -> usize {
-    let is_first = |other: &Replica<'_>| other.choice == Choice::Superseded && is_namesake(other, &replicas[index]);
-    replicas[..index].iter().position(is_first).unwrap_or(index)
-}
-
-fn is_namesake(one: &Replica<'_>, two: &Replica<'_>) -> bool {
-    one.row.application_name.to_lowercase() == two.row.application_name.to_lowercase()
-}
-
-/// The members that a row can belong to.
-struct Members<'a> {
-    /// The last one of several that differ by the case of letters counts.
-    by_name: Vec<(String, &'a Member)>,
-    has_cascades: bool,
-}
-
-impl<'a> Members<'a> {
-    fn of(view: &View<'a>) -> Result<Self, Raised> {
-        let has_cascades = view.has(Behaviour::CascadingStandbysAreNotSync);
-        let mut by_name: Vec<(String, &'a Member)> = Vec::new();
-        for member in &view.cluster.members {
-            if has_cascades && !(is_running(member) && !nosync(view, member)?) {
-                continue;
-            }
-            let name = member.name.to_lowercase();
-            if view.has(Behaviour::LeaderIsNoStandby) && name == view.name.to_lowercase() {
-                continue;
-            }
-            match by_name.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, known)) => *known = member,
-                None => by_name.push((name, member)),
-            }
-        }
-        Ok(Self { by_name, has_cascades })
-    }
-
-    fn get(&self, name: &str) -> Option<&'a Member> {
-        let name = name.to_lowercase();
-        self.by_name.iter().find(|(known, _)| *known == name).map(|(_, member)| *member)
-    }
-
-    /// What a row says by itself.
-    fn judge(
-        &self,
-        view: &View<'a>,
-        row: &'a ReplicaRow,
-        lsn: Option<i128>,
-    ) -> Result<(Option<&'a Member>, Choice<'a>), Raised> {
-        let Some(member) = self.get(&row.application_name) else { return self.explain_missing(view, row) };
-        let choice = if row.state != "streaming" {
-            Choice::NotStreaming(&row.state)
-        } else if lsn.is_none() && view.has(Behaviour::SyncNeedsPosition) {
-            Choice::NoPosition
-        } else if view.has(Behaviour::SyncStandbysAreConfirmed) && !is_running(member) {
-            Choice::NotRunning(member.state.as_deref())
-        } else {
-            match nosync(view, member) {
-                Ok(true) => Choice::NoSync,
-                // Until 2.0.1 the tags are looked at one after the other, and only until enough standbys are found.
-                Err(raised) if view.has(Behaviour::SyncLagIsLimited) => return Err(raised),
-                Ok(false) | Err(_) => Choice::Chosen { confirmed: false },
-            }
+        let tags = candidate.tags.as_ref().map_err(Clone::clone)?;
+        let is_quorum = self.view.config.quorum_commit_mode;
+        let choice = match self.lag_limit.exceeded_by(candidate.lsn)? {
+            Some(lagging) => lagging,
+            None if is_quorum && tags.nofailover() && wanted <= self.active.len() as i128 => Choice::NoFailover,
+            None => self.choose(candidate, is_ready && (is_quorum || candidate.sync_state == "sync")),
         };
-        Ok((Some(member), choice))
+        // Before 4.0.0 a lagging standby, too, ends the search if none is wanted.
+        let may_end = !matches!(choice, Choice::Lagging { .. }) || !self.view.has(Behaviour::QuorumCommit);
+        self.is_complete = may_end && !is_quorum && wanted <= self.active.len() as i128;
+        Ok(choice)
     }
 
-    /// Why no member belongs to a row.
-    fn explain_missing(
-        &self,
-        view: &View<'a>,
-        row: &'a ReplicaRow,
-    ) -> Result<(Option<&'a Member>, Choice<'a>), Raised> {
-        let name = row.application_name.to_lowercase();
-        let member = view.cluster.members.iter().rev().find(|member| member.name.to_lowercase() == name);
-        let choice = match member {
-            None => Choice::NotAMember,
-            Some(_) if name == view.name.to_lowercase() => Choice::IsLeader,
-            Some(member) if !is_running(member) => Choice::NotRunning(member.state.as_deref()),
-            Some(_) => Choice::NoSync,
-        };
-        Ok((member, choice))
-    }
-
-    /// The standby that a member has to replicate from instead of the leader.
-    ///
-    /// # Errors
-    ///
-    /// The tags `replicatefrom` go round in a circle: Patroni recurses until Python stops it.
-    ///
-    /// Source: patroni/postgresql/sync.py, `_ReplicaList._should_cascade`, 3.3.7 to 3.3.11, 4.0.6 to 4.1.5.
-    fn cascades_from(&self, member: &'a Member, connected: &CaseInsensitiveSet) -> Result<Option<&'a str>, Raised> {
-        let mut current = member;
-        // A chain without a circle ends after as many steps as there are members.
-        for _ in 0..=self.by_name.len() {
-            let Some(from) = replicatefrom(current)? else {
-                let cascades = current.name != member.name && connected.contains(&current.name);
-                return Ok(cascades.then(|| replicatefrom(member).ok().flatten()).flatten());
-            };
-            match self.get(from) {
-                Some(upstream) => current = upstream,
-                None => return Ok(None),
-            }
+    fn choose(&mut self, candidate: &Candidate<'a>, confirmed: bool) -> Choice<'a> {
+        add(&self.view, &mut self.active, candidate.name);
+        match (confirmed, self.view.config.quorum_commit_mode) {
+            // In quorum mode connections are counted, not names.
+            (true, true) => self.confirmed.push(candidate.name.to_owned()),
+            (true, false) => add(&self.view, &mut self.confirmed, candidate.name),
+            (false, _) => {}
         }
-        Err(Raised::new("RecursionError", "maximum recursion depth exceeded"))
+        Choice::Chosen { confirmed }
     }
-}
-
-fn replicatefrom(member: &Member) -> Result<Option<&str>, Raised> {
-    let tags = member.tags.as_ref().map_err(Clone::clone)?;
-    Ok(tags.replicatefrom.as_deref().filter(|from| !from.is_empty()))
-}
-
-fn nosync(view: &View<'_>, member: &Member) -> Result<bool, Raised> {
-    Ok(member.tags.as_ref().map_err(Clone::clone)?.nosync(view.behaviours))
-}
-
-/// `Member.is_running`
-fn is_running(member: &Member) -> bool {
-    member.state.as_deref() == Some("running")
 }
 
 /// How far a standby may be behind.
