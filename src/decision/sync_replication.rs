@@ -664,7 +664,7 @@ mod tests {
         assert_eq!(written("4.1.5", &old), "/sync pg1: pg2,pg3 quorum 1");
         // A PostgreSQL without lists has no quorum either.
         let older = World { names: "", rows: "pg3 async 100", postgres: 9_05_20, ..new };
-        check_change(("4.0.4", "4.0.5"), &older, "names None (pg3); 2 s", "names pg3; 2 s");
+        check_change(("4.0.4", "4.0.5"), &older, "names None (pg3); 2 s", "names pg3; 2 s; /sync pg1: pg3");
 
         let strict = "config {\"synchronous_mode\": \"quorum\", \"synchronous_mode_strict\": true}
             leader pg1
