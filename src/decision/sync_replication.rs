@@ -727,13 +727,13 @@ mod tests {
                 "f: it has to replicate from a (replicatefrom)",
                 "g: it reports no position",
                 "h: not streaming: its state is catchup",
-                "i: not needed: others come first, and 2 are wanted",
+                "i: not needed: others come first, 2 wanted",
                 "pg1: it has the leader's name",
                 "x: no member has this name",
             ]
         );
         let old = reasons("2.1.7");
-        assert_eq!(old[2], "b: not needed: others come first, and 2 are wanted");
+        assert_eq!(old[2], "b: not needed: others come first, 2 wanted");
         assert_eq!(old[5], "e: chosen, not synchronous yet");
     }
 

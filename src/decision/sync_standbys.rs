@@ -121,7 +121,7 @@ impl Choice<'_> {
         match self {
             Self::Chosen { confirmed: true } => "synchronous".to_owned(),
             Self::Chosen { confirmed: false } => "chosen, not synchronous yet".to_owned(),
-            Self::EnoughOthers { wanted } => format!("not needed: others come first, and {wanted} are wanted"),
+            Self::EnoughOthers { wanted } => format!("not needed: others come first, {wanted} wanted"),
             Self::NoFailover => "not needed: it must not be promoted (nofailover)".to_owned(),
             Self::Lagging { lag_bytes, allowed_bytes } => {
                 format!("{lag_bytes} bytes behind; maximum_lag_on_syncnode allows {allowed_bytes}")
