@@ -1,6 +1,6 @@
 //! Gate `race`: whether a node would try to take the leader lock once it is free.
 
-use crate::decision::candidates::is_failover_possible;
+use crate::decision::candidates::{Occasion, is_failover_possible};
 use crate::decision::step::Step;
 use crate::decision::view::{View, nofailover};
 use crate::model::behaviour::Behaviour;
@@ -112,6 +112,9 @@ fn primary_may_keep_leading<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> R
     }
     let timeline = view.local.timeline.unwrap_or(0);
     let cluster_timeline = view.cluster.timeline;
+    if view.has(Behaviour::PrimaryChecksTimeline) {
+        steps.extend(view.cluster.malformed_history.as_deref().map(Step::HistoryUnreadable));
+    }
     let is_behind = timeline < cluster_timeline && view.has(Behaviour::PrimaryChecksTimeline);
     steps.push(if is_behind { Step::PrimaryTimelineBehind { timeline, cluster_timeline } } else { Step::IsPrimary });
     Ok(!is_behind)
@@ -198,13 +201,14 @@ fn manual_failover_process_no_leader<'a>(
         return Ok(Some(false));
     }
     if failover.leader() == Some(view.name) {
-        let others = is_failover_possible(view, 0, failover.candidate().is_some(), steps)?;
+        let occasion = Occasion::Return { excludes_candidate: failover.candidate().is_some() };
+        let others = is_failover_possible(view, occasion, steps)?;
         steps.push(if others { Step::LeftToOthers } else { Step::OnlyMeLeft });
         return Ok(Some(!others));
     }
     let among_sync = view.has(Behaviour::ManualRaceAmongSyncStandbys) && view.sync_mode_is_active();
     let mut rivals = Vec::new();
-    for member in &view.cluster.members {
+    for member in view.cluster.members.iter() {
         let was_leader = failover.leader.as_deref() == Some(&member.name);
         if !was_leader && (!among_sync || view.cluster.sync.matches(&member.name)) {
             rivals.push(Rival::member(member));
@@ -229,6 +233,7 @@ fn compare_with_others<'a>(
         return Ok(false);
     }
     if !view.config.standby_cluster && view.config.check_timeline {
+        steps.extend(view.cluster.malformed_history.as_deref().map(Step::HistoryUnreadable));
         let Some(timeline) = view.local.timeline else {
             if !view.has(Behaviour::UnknownTimelineDisqualifies) {
                 let text = "'<' not supported between instances of 'NoneType' and 'int'";

@@ -85,6 +85,10 @@ pub enum Behaviour {
     WatchdogIsLogged,
     /// In quorum mode the leader copes with standbys that joined and left before they had caught up.
     QuorumQuickLeaveHandled,
+    /// While PostgreSQL shuts down the leader asks whether anybody has received the shutdown checkpoint.
+    ShutdownAsksMembers,
+    /// The REST API's warning about a failover with a leader says `specified`, not `specifed`.
+    SpellsSpecified,
 }
 
 const fn v(major: u16, minor: u16, patch: u16) -> PatroniVersion {
@@ -327,6 +331,23 @@ pub const TABLE: &[Row] = &[
         source: "patroni/quorum.py, QuorumStateResolver",
         pull_request: Some("3278"),
         releases: &[(v(4, 0, 5), None)],
+    },
+    Row {
+        behaviour: Behaviour::ShutdownAsksMembers,
+        name: "shutdown-asks-members",
+        summary: "the leader gives the lock away as soon as a healthy member has received the shutdown checkpoint; earlier \
+                  releases hold it until PostgreSQL has stopped",
+        source: "patroni/ha.py, Ha.demote",
+        pull_request: None,
+        releases: &[(v(2, 1, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::SpellsSpecified,
+        name: "spells-specified",
+        summary: "the warning of the REST API about a failover with a leader says specified; earlier it said specifed",
+        source: "patroni/api.py, RestApiHandler.do_POST_failover",
+        pull_request: None,
+        releases: &[(v(3, 3, 5), Some(v(4, 0, 0))), (v(4, 0, 4), None)],
     },
 ];
 
