@@ -133,9 +133,7 @@ pub fn log_lines(behaviours: Behaviours, kind: Kind, request: &Request, outcome:
         );
         lines.push((Level::Error, text));
     }
-    if behaviours.has(Behaviour::ApiTellsFailoverFromSwitchover)
-        && kind == Kind::Failover
-        && request.leader().is_some()
+    if behaviours.has(Behaviour::ApiTellsFailoverFromSwitchover) && kind == Kind::Failover && request.leader().is_some()
     {
         let specified = if behaviours.has(Behaviour::SpellsSpecified) { "specified" } else { "specifed" };
         let text = format!("received failover request with leader {specified} - performing switchover instead");
@@ -290,8 +288,6 @@ fn schedule_error(scheduled_at: &str, kind: Kind, now: f64) -> Option<(u16, Stri
             Some((422, format!("Cannot schedule {action} in the past")))
         }
         ParsedTime::Zoned { .. } => None,
-        ParsedTime::Invalid => {
-            Some((422, UNREADABLE_SCHEDULE.to_owned()))
-        }
+        ParsedTime::Invalid => Some((422, UNREADABLE_SCHEDULE.to_owned())),
     }
 }

@@ -1,7 +1,7 @@
 //! Whether anybody can take over, as the leader (or the former leader) judges.
 
 use crate::decision::step::Step;
-use crate::decision::view::{View, nofailover};
+use crate::decision::view::{Action, View, nofailover};
 use crate::model::behaviour::Behaviour;
 use crate::model::cluster::{Member, MemberStatus, Raised, ReportedTimeline};
 
@@ -47,7 +47,7 @@ pub fn is_failover_possible<'a>(
                 let sync_standby = view.cluster.sync.sync_standby();
                 Step::CandidateNotSync { action: view.action(), candidate, sync_standby }
             }
-            _ => Step::NoCandidates(view.action()),
+            _ => Step::NoCandidates(if tells_apart { view.action() } else { Action::Unnamed }),
         });
     }
     if tells_apart {
@@ -119,21 +119,13 @@ fn earlier_members<'a>(view: &View<'a>, occasion: Occasion, steps: &mut Vec<Step
     let sync = &view.cluster.sync;
     let alone = view.has(Behaviour::NamedCandidateAlone);
     let is_named = |member: &Member| named.is_none_or(|named| named == member.name);
-    let restricts = view.has(Behaviour::FormerLeaderLooksAtSync)
-        && view.config.synchronous_mode
-        && !(view.has(Behaviour::EmptySyncRestrictsNobody) && sync.is_empty());
     let is_eligible = |member: &&Member| match occasion {
-        Occasion::Request if view.config.synchronous_mode => {
-            sync.matches(&member.name) && (!alone || is_named(member))
-        }
+        Occasion::Request if view.config.synchronous_mode => sync.matches(&member.name) && (!alone || is_named(member)),
         Occasion::Request => is_named(member),
-        Occasion::Shutdown { .. } => {
-            (!alone || is_named(member)) && (!restricts || sync.matches(&member.name))
-        }
+        Occasion::Shutdown { .. } => !alone || is_named(member),
         Occasion::Return { .. } => {
-            let is_party = named == Some(&member.name)
-                || failover.and_then(|failover| failover.leader.as_deref()) == Some(&member.name);
-            !is_party && (!restricts || sync.matches(&member.name))
+            named != Some(&member.name)
+                && failover.and_then(|failover| failover.leader.as_deref()) != Some(&member.name)
         }
     };
     let mut members: Vec<&Member> = view.cluster.members.iter().filter(is_eligible).collect();
@@ -150,12 +142,17 @@ fn earlier_members<'a>(view: &View<'a>, occasion: Occasion, steps: &mut Vec<Step
 
 /// Those of `members` that a process before 3.2.0 asks.
 fn earlier_candidates<'a>(view: &View<'a>, members: Vec<&'a Member>) -> Result<Vec<&'a Member>, Raised> {
+    let sync = &view.cluster.sync;
+    let restricts = view.has(Behaviour::FormerLeaderLooksAtSync)
+        && view.config.synchronous_mode
+        && !(view.has(Behaviour::EmptySyncRestrictsNobody) && sync.is_empty());
     let mut candidates = Vec::new();
     for member in members {
         if member.name != view.name && !nofailover(member)? && member.api_url.is_some() {
             candidates.push(member);
         }
     }
+    candidates.retain(|member| !restricts || sync.matches(&member.name));
     Ok(candidates)
 }
 

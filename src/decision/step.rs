@@ -281,7 +281,9 @@ impl Step<'_> {
                 ),
             ),
             Self::Limited { member, limitation } => (Info, format!("Member {member} is {}", limitation.text())),
-            Self::Lagging { member, .. } | Self::CheckpointMissing { member, .. } => (Info, format!("Member {member} exceeds maximum replication lag")),
+            Self::Lagging { member, .. } | Self::CheckpointMissing { member, .. } => {
+                (Info, format!("Member {member} exceeds maximum replication lag"))
+            }
             Self::MemberTimelineBehind { member, timeline, cluster_timeline } => (
                 Info,
                 format!("Timeline {timeline} of member {member} is behind the cluster timeline {cluster_timeline}"),

@@ -141,11 +141,7 @@ impl Cluster {
 /// # Errors
 ///
 /// Releases 2.0: `/optime/leader` is no number.
-fn last_lsn(
-    status: Option<&DcsKey>,
-    optime_leader: Option<&DcsKey>,
-    version: PatroniVersion,
-) -> Result<i128, Raised> {
+fn last_lsn(status: Option<&DcsKey>, optime_leader: Option<&DcsKey>, version: PatroniVersion) -> Result<i128, Raised> {
     let int = |key: &DcsKey| match key.json.as_ref().map(|node| &node.value) {
         Some(Value::Int(lsn)) => Some(*lsn),
         _ => python::int(&Value::String(key.value.0.clone())),
