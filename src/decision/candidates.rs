@@ -31,13 +31,12 @@ pub fn is_failover_possible<'a>(
     steps: &mut Vec<Step<'a>>,
 ) -> Result<bool, Raised> {
     let exclude_failover_candidate = occasion == Occasion::Return { excludes_candidate: true };
-    let history = || view.cluster.malformed_history.as_deref().map(Step::HistoryUnreadable);
     let tells_apart = view.has(Behaviour::SwitchoversAreNamed);
     let candidates = if tells_apart {
         failover_candidates(view, exclude_failover_candidate)?
     } else {
         let members = earlier_members(view, occasion, steps);
-        steps.extend(history());
+        steps.extend(history_unreadable(view));
         earlier_candidates(view, members)?
     };
     let named = view.failover().and_then(|failover| failover.candidate());
@@ -51,7 +50,7 @@ pub fn is_failover_possible<'a>(
         });
     }
     if tells_apart {
-        steps.extend(history());
+        steps.extend(history_unreadable(view));
     }
     let cluster_lsn = match occasion {
         Occasion::Shutdown { checkpoint_lsn } => checkpoint_lsn,
@@ -80,6 +79,13 @@ pub fn is_failover_possible<'a>(
     // healthy member is needed in any case.
     let needed = if view.has(Behaviour::NamedCandidateSkipsQuorum) { 0 } else { quorum };
     Ok(needed <= votes)
+}
+
+/// What a look at the cluster's timeline logs.
+///
+/// Source: patroni/dcs/__init__.py, `Cluster.timeline`, 2.0.0 to 4.1.5.
+pub fn history_unreadable<'a>(view: &View<'a>) -> Option<Step<'a>> {
+    view.cluster.malformed_history.as_deref().map(Step::HistoryUnreadable)
 }
 
 /// The members to be asked.

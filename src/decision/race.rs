@@ -1,6 +1,6 @@
 //! Gate `race`: whether a node would try to take the leader lock once it is free.
 
-use crate::decision::candidates::{Occasion, is_failover_possible};
+use crate::decision::candidates::{Occasion, history_unreadable, is_failover_possible};
 use crate::decision::step::Step;
 use crate::decision::view::{View, nofailover};
 use crate::model::behaviour::Behaviour;
@@ -113,7 +113,7 @@ fn primary_may_keep_leading<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> R
     let timeline = view.local.timeline.unwrap_or(0);
     let cluster_timeline = view.cluster.timeline;
     if view.has(Behaviour::PrimaryChecksTimeline) {
-        steps.extend(view.cluster.malformed_history.as_deref().map(Step::HistoryUnreadable));
+        steps.extend(history_unreadable(view));
     }
     let is_behind = timeline < cluster_timeline && view.has(Behaviour::PrimaryChecksTimeline);
     steps.push(if is_behind { Step::PrimaryTimelineBehind { timeline, cluster_timeline } } else { Step::IsPrimary });
@@ -227,13 +227,15 @@ fn compare_with_others<'a>(
     former_leader: Option<&'a str>,
     steps: &mut Vec<Step<'a>>,
 ) -> Result<bool, Raised> {
+    let reads_timeline_first = view.has(Behaviour::RaceReadsTimelineFirst);
+    steps.extend(history_unreadable(view).filter(|_| reads_timeline_first));
     let mine = view.local.lsn;
     if let Some(lag_bytes) = view.excessive_lag(mine).filter(|_| check_replication_lag) {
         steps.push(Step::IAmLagging { lag_bytes, allowed_bytes: view.config.maximum_lag_on_failover });
         return Ok(false);
     }
     if !view.config.standby_cluster && view.config.check_timeline {
-        steps.extend(view.cluster.malformed_history.as_deref().map(Step::HistoryUnreadable));
+        steps.extend(history_unreadable(view).filter(|_| !reads_timeline_first));
         let Some(timeline) = view.local.timeline else {
             if !view.has(Behaviour::UnknownTimelineDisqualifies) {
                 let text = "'<' not supported between instances of 'NoneType' and 'int'";

@@ -87,6 +87,8 @@ pub enum Behaviour {
     QuorumQuickLeaveHandled,
     /// While PostgreSQL shuts down the leader asks whether anybody has received the shutdown checkpoint.
     ShutdownAsksMembers,
+    /// A node reads the cluster's timeline first of all, so that a malformed `/history` is always logged.
+    RaceReadsTimelineFirst,
     /// The REST API's warning about a failover with a leader says `specified`, not `specifed`.
     SpellsSpecified,
 }
@@ -340,6 +342,15 @@ pub const TABLE: &[Row] = &[
         source: "patroni/ha.py, Ha.demote",
         pull_request: None,
         releases: &[(v(2, 1, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::RaceReadsTimelineFirst,
+        name: "race-reads-timeline-first",
+        summary: "a node in the race reads the timeline of the cluster before anything else and logs a malformed /history, \
+                  even without check_timeline",
+        source: "patroni/ha.py, Ha._is_healthiest_node",
+        pull_request: None,
+        releases: &[(v(3, 3, 9), Some(v(4, 0, 0))), (v(4, 0, 8), Some(v(4, 1, 0))), (v(4, 1, 1), None)],
     },
     Row {
         behaviour: Behaviour::SpellsSpecified,

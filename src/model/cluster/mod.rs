@@ -102,16 +102,14 @@ impl Cluster {
             }
         }
         let text = |key: Option<&DcsKey>| key.map(|key| key.value.0.clone());
-        let is_leader = |member: &&Member| leader.is_some_and(|leader| leader.value.0 == member.name);
-        if let Some(raised) = members.iter().find(is_leader).and_then(|leader| leader.shapeless.clone()) {
-            return Err(raised);
-        }
         let history_json = history.and_then(|key| key.json.as_ref());
         let (timeline, malformed_history) = match timeline(history.map(|key| key.value.0.as_str()), history_json) {
             Some(timeline) => (timeline, None),
             None => (0, history_json.map(|lines| python::str(&lines.value))),
         };
-        Ok(Self {
+        let is_leader = |member: &&Member| leader.is_some_and(|leader| leader.value.0 == member.name);
+        let shapeless_leader = members.iter().find(is_leader).and_then(|leader| leader.shapeless.clone());
+        let cluster = Self {
             initialize: text(initialize),
             leader: text(leader),
             last_lsn: last_lsn(status, optime, version)?,
@@ -121,7 +119,8 @@ impl Cluster {
             timeline,
             malformed_history,
             failsafe: failsafe.and_then(|key| key.json.as_ref()).and_then(Node::as_mapping).map(self::failsafe),
-        })
+        };
+        shapeless_leader.map_or(Ok(cluster), Err)
     }
 
     /// The name of the leader; an empty one is none.
