@@ -7,7 +7,7 @@ use patrolint::decision::race::is_healthiest_node;
 use patrolint::decision::shutdown::{ShutdownOutcome, demote};
 use patrolint::decision::step::{Level, Step};
 use patrolint::decision::view::{Answers, View};
-use patrolint::model::behaviour::{Behaviour, Behaviours};
+use patrolint::model::behaviour::Behaviour;
 use patrolint::model::cluster::{Cluster, LocalState, Raised};
 use patrolint::model::config::global::GlobalConfig;
 use patrolint::model::time::{ParsedTime, parse_time};
@@ -52,7 +52,6 @@ pub fn written_key(request: &Request) -> String {
 /// `api`
 pub fn api(
     scenario: &Scenario<'_>,
-    behaviours: Behaviours,
     (observer, local): (&str, &LocalState),
     answers: &Answers,
     kind: Kind,
@@ -60,7 +59,7 @@ pub fn api(
     out: &mut Json,
 ) {
     let Ok(cluster) = &scenario.world.cluster else { return };
-    let view = view(scenario, behaviours, observer, cluster, cluster, &scenario.world.config, local, answers);
+    let view = view(scenario, observer, cluster, cluster, &scenario.world.config, local, answers);
     let decision = do_post_failover(&view, kind, request);
     let accepted = matches!(decision.outcome, ApiOutcome::Accepts | ApiOutcome::Schedules);
     let answer = match &decision.outcome {
@@ -88,7 +87,7 @@ pub fn api(
     if accepted {
         out.text_field("failover_key", &written_key(request));
     }
-    out.field("logs", |out| logs(&api::log_lines(behaviours, kind, request, &decision.outcome), out));
+    out.field("logs", |out| logs(&api::log_lines(scenario.behaviours, kind, request, &decision.outcome), out));
     out.field("status", |out| match answer {
         Some((Some(status), _)) => out.int(status.into()),
         _ => out.null(),
@@ -101,9 +100,9 @@ const LEADER_IS_DEPRECATED: &str = "\u{1b}[31mSupplying a leader name using this
      in a future version of Patroni, change your scripts to use `switchover` instead.\nExecuting switchover!\u{1b}[0m";
 
 /// `ctl`. The oracle leaves out an option that a release of patronictl does not have, and notes it.
-pub fn ctl(scenario: &Scenario<'_>, behaviours: Behaviours, kind: Kind, request: &Request, out: &mut Json) {
+pub fn ctl(scenario: &Scenario<'_>, kind: Kind, request: &Request, out: &mut Json) {
     let Ok(cluster) = &scenario.world.cluster else { return };
-    let takes_leader = kind == Kind::Switchover || behaviours.has(Behaviour::CtlFailoverTakesLeader);
+    let takes_leader = kind == Kind::Switchover || scenario.behaviours.has(Behaviour::CtlFailoverTakesLeader);
     let mut offered = request.clone();
     let mut note = None;
     if !takes_leader && offered.leader.take().is_some() {
@@ -112,9 +111,12 @@ pub fn ctl(scenario: &Scenario<'_>, behaviours: Behaviours, kind: Kind, request:
     if kind == Kind::Failover && offered.scheduled_at.take().is_some() {
         note = Some("no --scheduled option for failover");
     }
-    let outcome = do_failover_or_switchover(behaviours, cluster, &scenario.world.config, "oracle", kind, &offered);
+    let outcome =
+        do_failover_or_switchover(scenario.behaviours, cluster, &scenario.world.config, "oracle", kind, &offered);
     let mut output = Vec::new();
-    if kind == Kind::Failover && offered.leader().is_some() && behaviours.has(Behaviour::CtlTellsFailoverFromSwitchover)
+    if kind == Kind::Failover
+        && offered.leader().is_some()
+        && scenario.behaviours.has(Behaviour::CtlTellsFailoverFromSwitchover)
     {
         output.push(LEADER_IS_DEPRECATED);
     }
@@ -130,7 +132,7 @@ pub fn ctl(scenario: &Scenario<'_>, behaviours: Behaviours, kind: Kind, request:
             out.field("output", |out| out.strings(output));
             match address {
                 Some((scheme, netloc)) => {
-                    let nulls = !behaviours.has(Behaviour::CtlTellsFailoverFromSwitchover);
+                    let nulls = !scenario.behaviours.has(Behaviour::CtlTellsFailoverFromSwitchover);
                     out.key("post");
                     out.begin('{');
                     out.text_field("body", &post_body(kind, &request, nulls));
@@ -195,13 +197,7 @@ fn post_body(kind: Kind, request: &Request, nulls: bool) -> String {
 }
 
 /// `leader`
-pub fn leader(
-    scenario: &Scenario<'_>,
-    behaviours: Behaviours,
-    requested: Option<&World>,
-    answers: &Answers,
-    out: &mut Json,
-) {
+pub fn leader(scenario: &Scenario<'_>, requested: Option<&World>, answers: &Answers, out: &mut Json) {
     out.begin('{');
     let leader = scenario.leader();
     match (requested, leader, leader.and_then(|leader| scenario.nodes.get(leader))) {
@@ -211,7 +207,7 @@ pub fn leader(
         (Some(world), Some(leader), Some(local)) => match &world.cluster {
             Err(raised) => out.text_field("exception", &raised.to_string()),
             Ok(cluster) => {
-                let view = view(scenario, behaviours, leader, cluster, cluster, &world.config, local, answers);
+                let view = view(scenario, leader, cluster, cluster, &world.config, local, answers);
                 leader_decision(&view, out);
             }
         },
@@ -248,7 +244,7 @@ fn leader_decision(view: &View<'_>, out: &mut Json) {
 }
 
 /// `shutdown`
-pub fn shutdown(scenario: &Scenario<'_>, behaviours: Behaviours, requested: &World, out: &mut Json) {
+pub fn shutdown(scenario: &Scenario<'_>, requested: &World, out: &mut Json) {
     let Some((leader, local)) = scenario.leader().and_then(|leader| scenario.nodes.get_key_value(leader)) else {
         return;
     };
@@ -260,7 +256,7 @@ pub fn shutdown(scenario: &Scenario<'_>, behaviours: Behaviours, requested: &Wor
             let phase = scenario.phase("manual");
             let answers = scenario.answers(Some(phase));
             let checkpoint_lsn = scenario.nodes_after(phase).get(leader).map_or(local.lsn, |node| node.lsn);
-            let view = view(scenario, behaviours, leader, cluster, cluster, &requested.config, local, &answers);
+            let view = view(scenario, leader, cluster, cluster, &requested.config, local, &answers);
             let decision = demote(&view, checkpoint_lsn);
             if let ShutdownOutcome::Raises(raised) = &decision.outcome {
                 out.text_field("exception", &raised.to_string());
@@ -280,7 +276,7 @@ pub fn shutdown(scenario: &Scenario<'_>, behaviours: Behaviours, requested: &Wor
 }
 
 /// `race`
-pub fn race(scenario: &Scenario<'_>, behaviours: Behaviours, requested: Option<&World>, out: &mut Json) {
+pub fn race(scenario: &Scenario<'_>, requested: Option<&World>, out: &mut Json) {
     out.begin('{');
     let quiet = match scenario.keys.contains_key("failover") {
         true => &scenario.world.without_failover(),
@@ -290,14 +286,14 @@ pub fn race(scenario: &Scenario<'_>, behaviours: Behaviours, requested: Option<&
         let phase = scenario.phase(name);
         out.key(name);
         match before.filter(|_| !phase.is_skipped()) {
-            Some(before) => race_phase(scenario, behaviours, before, phase, out),
+            Some(before) => race_phase(scenario, before, phase, out),
             None => out.null(),
         }
     }
     out.end('}');
 }
 
-fn race_phase(scenario: &Scenario<'_>, behaviours: Behaviours, before: &World, phase: Phase<'_>, out: &mut Json) {
+fn race_phase(scenario: &Scenario<'_>, before: &World, phase: Phase<'_>, out: &mut Json) {
     out.begin('{');
     let after = scenario.world_after(before, phase);
     let answers = scenario.answers(Some(phase));
@@ -314,7 +310,7 @@ fn race_phase(scenario: &Scenario<'_>, behaviours: Behaviours, before: &World, p
                 out.text_field("skipped", "cluster is not unlocked");
             }
             (Ok(old), Ok(cluster)) => {
-                let view = view(scenario, behaviours, name, cluster, old, &after.config, local, &answers);
+                let view = view(scenario, name, cluster, old, &after.config, local, &answers);
                 racer(&view, out);
             }
         }
@@ -363,7 +359,6 @@ fn logs(lines: &[(Level, String)], out: &mut Json) {
 #[expect(clippy::too_many_arguments, reason = "the fields of a view, by name in one place")]
 fn view<'v>(
     scenario: &Scenario<'_>,
-    behaviours: Behaviours,
     name: &'v str,
     cluster: &'v Cluster,
     old_cluster: &'v Cluster,
@@ -371,5 +366,5 @@ fn view<'v>(
     local: &'v LocalState,
     answers: &'v Answers,
 ) -> View<'v> {
-    View { name, behaviours, cluster, config, old_cluster, local, answers, now: scenario.now }
+    View { name, behaviours: scenario.behaviours, cluster, config, old_cluster, local, answers, now: scenario.now }
 }

@@ -11,7 +11,6 @@ mod status;
 use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
 
-use patrolint::model::behaviour::Behaviours;
 use patrolint::model::cluster::FailoverKey;
 use patrolint::model::version::PatroniVersion;
 use patrolint::parse::json::parse;
@@ -104,7 +103,6 @@ pub fn write_verdict(version: PatroniVersion, parts: &[&str], line: &str, out: &
 /// The parts in the order of their names.
 fn write_parts(scenario: &Scenario<'_>, parts: &[&str], out: &mut Json) {
     let asks = |part: &str| parts.contains(&part);
-    let behaviours = Behaviours::of(scenario.version);
     let pending = scenario.keys.get("failover").map(|key| key.value.0.clone());
     let is_pending = scenario.world.cluster.as_ref().is_ok_and(|cluster| {
         // An empty request, such as the `{}` that Patroni leaves behind, counts as none.
@@ -120,26 +118,26 @@ fn write_parts(scenario: &Scenario<'_>, parts: &[&str], out: &mut Json) {
     let observer = (observer, &local);
     if let Some((kind, request)) = &scenario.action {
         if asks("api") {
-            out.field("api", |out| gates::api(scenario, behaviours, observer, &answers, *kind, request, out));
+            out.field("api", |out| gates::api(scenario, observer, &answers, *kind, request, out));
         }
         if asks("ctl") {
-            out.field("ctl", |out| gates::ctl(scenario, behaviours, *kind, request, out));
+            out.field("ctl", |out| gates::ctl(scenario, *kind, request, out));
         }
     }
     write_id(scenario, out);
     let requested = failover.as_deref().map(|failover| scenario.world.with_failover(failover));
     if asks("leader") {
-        out.field("leader", |out| gates::leader(scenario, behaviours, requested.as_ref(), &answers, out));
+        out.field("leader", |out| gates::leader(scenario, requested.as_ref(), &answers, out));
     }
     out.field("load_logs", |out| out.strings([]));
     if asks("race") {
-        out.field("race", |out| gates::race(scenario, behaviours, requested.as_ref(), out));
+        out.field("race", |out| gates::race(scenario, requested.as_ref(), out));
     }
     if let (true, Some(requested)) = (asks("shutdown"), &requested) {
-        gates::shutdown(scenario, behaviours, requested, out);
+        gates::shutdown(scenario, requested, out);
     }
     if asks("status") {
-        out.field("status", |out| status::write(scenario, behaviours, observer, &answers, out));
+        out.field("status", |out| status::write(scenario, observer, &answers, out));
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use patrolint::decision::api::{Kind, Request};
 use patrolint::decision::view::Answers;
 use patrolint::input::source_map::SourceId;
+use patrolint::model::behaviour::Behaviours;
 use patrolint::model::cluster::{Cluster, FailoverKey, LocalState, MemberStatus, Raised, Tags};
 use patrolint::model::config::global::GlobalConfig;
 use patrolint::model::snapshot::{DcsKey, RawValue};
@@ -19,6 +20,8 @@ pub const NOWHERE: SourceId = SourceId(u32::MAX);
 pub struct Scenario<'a> {
     /// The release that judges it.
     pub version: PatroniVersion,
+    /// What that release does.
+    pub behaviours: Behaviours,
     /// The whole line.
     pub line: &'a Node,
     /// `now`, in seconds since 1970.
@@ -66,13 +69,15 @@ pub struct Phase<'a> {
 impl<'a> Scenario<'a> {
     /// Reads a scenario.
     pub fn read(version: PatroniVersion, line: &'a Node) -> Self {
+        let behaviours = Behaviours::of(version);
         let keys: BTreeMap<&str, DcsKey> =
             entries(line.get("dcs")).filter_map(|(name, value)| Some((name, key(name, value.as_str()?)))).collect();
-        let world = World::read(keys.iter().map(|(name, key)| (*name, key)), version);
-        let rest = entries(line.get("rest")).map(|(name, answer)| (name, Rest::read(answer, version))).collect();
+        let world = World::read(keys.iter().map(|(name, key)| (*name, key)), behaviours);
+        let rest = entries(line.get("rest")).map(|(name, answer)| (name, Rest::read(answer, behaviours))).collect();
         let now = line.get("now").and_then(|now| python::str(&now.value).parse().ok());
         let mut scenario = Self {
             version,
+            behaviours,
             line,
             now: now.unwrap_or(1.7e9),
             keys,
@@ -130,7 +135,7 @@ impl<'a> Scenario<'a> {
             lsn: 0,
             watchdog_healthy: true,
             system_identifier: String::new(),
-            tags: Tags::read(tags, self.version).unwrap_or_default().of_own_process(self.version),
+            tags: Tags::read(tags, self.behaviours).unwrap_or_default().of_own_process(self.behaviours),
         }
     }
 
@@ -152,7 +157,7 @@ impl<'a> Scenario<'a> {
         let kept = self.keys.iter().filter(|(name, _)| is_kept(name)).map(|(name, key)| (*name, key));
         let changed = changes.iter().filter_map(|(name, key)| Some((*name, key.as_ref()?)));
         let keys: BTreeMap<&str, &DcsKey> = kept.chain(changed).collect();
-        let mut after = World::read(keys.iter().map(|(name, key)| (*name, *key)), self.version);
+        let mut after = World::read(keys.iter().map(|(name, key)| (*name, *key)), self.behaviours);
         if !changes.contains_key("failover")
             && let Ok(after) = &mut after.cluster
         {
@@ -171,7 +176,7 @@ impl<'a> Scenario<'a> {
         for (name, owner) in &self.addresses {
             let is_dead = || phase.is_some_and(|phase| phase.crash) && self.leader() == Some(owner);
             match (changes.and_then(|changes| changes.get(owner)), self.rest.get(owner.as_str())) {
-                (Some(changed), _) => answers.set(name, Rest::read(changed, self.version).status),
+                (Some(changed), _) => answers.set(name, Rest::read(changed, self.behaviours).status),
                 (None, Some(rest)) if !is_dead() => answers.set(name, rest.status.clone()),
                 (None, _) => {}
             }
@@ -234,12 +239,12 @@ impl World {
     /// What these keys mean.
     fn read<'k>(
         keys: impl IntoIterator<Item = (&'k str, &'k DcsKey), IntoIter: Clone>,
-        version: PatroniVersion,
+        behaviours: Behaviours,
     ) -> Self {
         let keys = keys.into_iter();
         let config = keys.clone().find(|(name, _)| *name == "config").and_then(|(_, key)| key.json.as_ref());
-        let config = GlobalConfig::read(config.and_then(Node::as_mapping), version);
-        Self { cluster: Cluster::load(keys, version), config }
+        let config = GlobalConfig::read(config.and_then(Node::as_mapping), behaviours);
+        Self { cluster: Cluster::load(keys, behaviours), config }
     }
 
     /// This state with another value of `/failover`.
@@ -260,14 +265,14 @@ impl World {
 
 impl Rest {
     /// Reads an answer: a body, `{"raw": text}`, or `"unreachable"`.
-    fn read(answer: &Node, version: PatroniVersion) -> Self {
+    fn read(answer: &Node, behaviours: Behaviours) -> Self {
         let is_silent = answer.as_str() == Some("unreachable") || matches!(answer.value, Value::Null);
         let raw = answer.as_mapping().filter(|object| object.entries.len() == 1).and_then(|object| object.get("raw"));
         let parsed = raw.and_then(Node::as_str).map(|text| json::parse(NOWHERE, text).ok());
         let body = parsed.as_ref().map_or(Some(answer), Option::as_ref);
         let status = match is_silent {
             true => MemberStatus::Unreachable { reason: String::new() },
-            false => MemberStatus::read(body, version),
+            false => MemberStatus::read(body, behaviours),
         };
         Self { timeline: body.and_then(|body| body.get("timeline")).cloned(), status }
     }

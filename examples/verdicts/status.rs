@@ -2,7 +2,7 @@
 
 use patrolint::decision::view::Answers;
 use patrolint::decision::view::View;
-use patrolint::model::behaviour::{Behaviour, Behaviours};
+use patrolint::model::behaviour::Behaviour;
 use patrolint::model::cluster::{Cluster, LocalState, Member, MemberStatus, Raised};
 use patrolint::model::version::PatroniVersion;
 use patrolint::parse::python;
@@ -12,17 +12,11 @@ use super::json::Json;
 use super::scenario::Scenario;
 
 /// Writes `status`.
-pub fn write(
-    scenario: &Scenario<'_>,
-    behaviours: Behaviours,
-    (observer, local): (&str, &LocalState),
-    answers: &Answers,
-    out: &mut Json,
-) {
+pub fn write(scenario: &Scenario<'_>, (observer, local): (&str, &LocalState), answers: &Answers, out: &mut Json) {
     let Ok(cluster) = &scenario.world.cluster else { return };
     let config = &scenario.world.config;
     let (name, old_cluster, now) = (observer, cluster, scenario.now);
-    let view = View { name, behaviours, cluster, config, old_cluster, local, answers, now };
+    let view = View { name, behaviours: scenario.behaviours, cluster, config, old_cluster, local, answers, now };
     let version = scenario.version;
     let since = |major: u16, minor: u16, patch: u16| PatroniVersion::new(major, minor, patch) <= version;
     let names = names(scenario, cluster);
@@ -41,9 +35,9 @@ pub fn write(
         by_name(&names, out, |name, out| out.bool(cluster.member(name).is_some()));
     });
     out.field("initialize", |out| out.optional(cluster.initialize.as_deref()));
-    flag(out, "is_failsafe_mode", behaviours.has(Behaviour::FailsafeRace), config.failsafe_mode);
+    flag(out, "is_failsafe_mode", scenario.behaviours.has(Behaviour::FailsafeRace), config.failsafe_mode);
     out.bool_field("is_paused", config.paused);
-    flag(out, "is_quorum_commit_mode", behaviours.has(Behaviour::QuorumCommit), config.quorum_commit_mode);
+    flag(out, "is_quorum_commit_mode", scenario.behaviours.has(Behaviour::QuorumCommit), config.quorum_commit_mode);
     out.bool_field("is_standby_cluster", config.standby_cluster);
     out.bool_field("is_synchronous_mode", config.synchronous_mode);
     out.bool_field("is_unlocked", cluster.leader_name().is_none());
@@ -66,7 +60,12 @@ pub fn write(
     out.field("members", |out| out.strings(cluster.members.iter().map(|member| member.name.as_str())));
     out.field("sync", |out| sync(&view, version, out));
     out.field("sync_matches", |out| by_name(&names, out, |name, out| out.bool(cluster.sync.matches(name))));
-    flag(out, "sync_mode_is_active", behaviours.has(Behaviour::SwitchoversAreNamed), view.sync_mode_is_active());
+    flag(
+        out,
+        "sync_mode_is_active",
+        scenario.behaviours.has(Behaviour::SwitchoversAreNamed),
+        view.sync_mode_is_active(),
+    );
     out.bool_field("synchronous_mode_strict", config.synchronous_mode_strict);
     int(out, "synchronous_node_count", config.synchronous_node_count);
     int(out, "timeline", cluster.timeline);
@@ -217,7 +216,7 @@ fn member_tags(scenario: &Scenario<'_>, member: &Member, out: &mut Json) {
         write(out, "nostream", &|out| out.bool(tags.is_some_and(|tags| tags.nostream)));
     }
     if since(3, 2, 0) {
-        write(out, "nosync", &|out| out.bool(tags.is_some_and(|tags| tags.nosync(scenario.version))));
+        write(out, "nosync", &|out| out.bool(tags.is_some_and(|tags| tags.nosync(scenario.behaviours))));
     }
     write(out, "replicatefrom", &|out| raw(out, "replicatefrom"));
     if since(4, 1, 0) {

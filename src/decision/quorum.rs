@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::decision::prediction::Question;
 use crate::decision::prediction::evaluation::evaluate;
 use crate::decision::prediction::facts::Facts;
+use crate::model::behaviour::Behaviours;
 use crate::model::cluster::{Cluster, MemberStatus, Raised};
 use crate::model::config::global::GlobalConfig;
 use crate::model::version::PatroniVersion;
@@ -213,7 +214,7 @@ fn commit(name: &str, facts: &Facts, cluster: &Cluster, config: &GlobalConfig, v
         };
     }
     let tags = &node.local.tags;
-    Counted::no(if tags.nosync(version) {
+    Counted::no(if tags.nosync(Behaviours::of(version)) {
         "nosync, or sync_priority 0"
     } else if tags.nostream {
         "nostream"
@@ -295,7 +296,7 @@ fn any_eligible(facts: &Facts, table: &QuorumTable, lost: &[String]) -> bool {
             && !lost.contains(name)
             && node.local.running
             && node.streaming != Some(false)
-            && !node.local.tags.nosync(table.version)
+            && !node.local.tags.nosync(Behaviours::of(table.version))
             && !node.local.tags.nostream
     })
 }

@@ -91,6 +91,34 @@ pub enum Behaviour {
     RaceReadsTimelineFirst,
     /// The REST API's warning about a failover with a leader says `specified`, not `specifed`.
     SpellsSpecified,
+    /// The leader's position is read from `/status`.
+    StatusHoldsPosition,
+    /// `/status` may be a bare number.
+    StatusMayBeNumber,
+    /// A member key that holds JSON but no object counts as an empty object.
+    ShapelessMemberIsEmpty,
+    /// A REST answer with a WAL location is that of a primary, whatever its role.
+    PrimaryByLocation,
+    /// A REST answer with the role of a primary is that of a replica.
+    PrimaryRoleIsReplica,
+    /// A REST answer with the role of a primary is that of a primary, too.
+    PrimaryByRoleOrLocation,
+    /// In a REST answer an empty `wal` is passed over in favour of `xlog`.
+    EmptyWalIsPassedOver,
+    /// Blanks around the names in `/sync` do not count.
+    SyncNamesAreStripped,
+    /// An empty string as the leader of `/sync` is a leader.
+    EmptySyncLeaderCounts,
+    /// Letters in names in `/sync` match in any case, and its leader is no standby.
+    SyncNamesIgnoreCase,
+    /// Each limit in `/config` is read on its own.
+    LimitsAreReadLeniently,
+    /// A standby cluster has no synchronous mode.
+    StandbyClusterHasNoSyncMode,
+    /// A node keeps its own `nofailover: false` beside a `failover_priority`.
+    FalseNofailoverIsKept,
+    /// `sync_priority` exists.
+    SyncPriority,
 }
 
 const fn v(major: u16, minor: u16, patch: u16) -> PatroniVersion {
@@ -360,6 +388,118 @@ pub const TABLE: &[Row] = &[
         pull_request: None,
         releases: &[(v(3, 3, 5), Some(v(4, 0, 0))), (v(4, 0, 4), None)],
     },
+    Row {
+        behaviour: Behaviour::StatusHoldsPosition,
+        name: "status-holds-position",
+        summary: "lag is measured against the position in /status; earlier, against /optime/leader alone",
+        source: "patroni/dcs/etcd3.py, Etcd3._load_cluster",
+        pull_request: Some("1820"),
+        releases: &[(v(2, 1, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::StatusMayBeNumber,
+        name: "status-may-be-number",
+        summary: "/status may hold a bare position, and so may /optime/leader if it is JSON",
+        source: "patroni/dcs/__init__.py, Status.from_node",
+        pull_request: Some("2853"),
+        releases: &[(v(3, 2, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::ShapelessMemberIsEmpty,
+        name: "shapeless-member-is-empty",
+        summary: "a member key that holds JSON but no object counts as an empty one; earlier every look at it failed",
+        source: "patroni/dcs/__init__.py, Member.from_node",
+        pull_request: None,
+        releases: &[(v(2, 1, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::PrimaryByLocation,
+        name: "primary-by-location",
+        summary: "a member counts as a running primary by the WAL location in its REST answer; earlier by the role master",
+        source: "patroni/ha.py, _MemberStatus.from_api_response",
+        pull_request: Some("2503"),
+        releases: &[(v(2, 1, 6), None)],
+    },
+    Row {
+        behaviour: Behaviour::PrimaryRoleIsReplica,
+        name: "primary-role-is-replica",
+        summary: "a running primary that reports its role is taken for a replica, so others take the lock beside it",
+        source: "patroni/ha.py, _MemberStatus.from_api_response",
+        pull_request: Some("2652"),
+        releases: &[(v(3, 0, 3), Some(v(3, 1, 0)))],
+    },
+    Row {
+        behaviour: Behaviour::PrimaryByRoleOrLocation,
+        name: "primary-by-role-or-location",
+        summary: "a member counts as a running primary by the role or the WAL location in its REST answer",
+        source: "patroni/ha.py, _MemberStatus.from_api_response",
+        pull_request: Some("2773"),
+        releases: &[(v(3, 1, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::EmptyWalIsPassedOver,
+        name: "empty-wal-is-passed-over",
+        summary: "an empty wal in a REST answer is passed over in favour of xlog",
+        source: "patroni/ha.py, _MemberStatus.from_api_response",
+        pull_request: Some("2652"),
+        releases: &[(v(3, 0, 3), None)],
+    },
+    Row {
+        behaviour: Behaviour::SyncNamesAreStripped,
+        name: "sync-names-are-stripped",
+        summary: "blanks around the names in /sync do not count",
+        source: "patroni/dcs/__init__.py, SyncState",
+        pull_request: Some("2614"),
+        releases: &[(v(3, 0, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::EmptySyncLeaderCounts,
+        name: "empty-sync-leader-counts",
+        summary: "a /sync whose leader is an empty string is not empty",
+        source: "patroni/dcs/__init__.py, SyncState.is_empty",
+        pull_request: Some("2614"),
+        releases: &[(v(3, 0, 2), Some(v(3, 0, 3)))],
+    },
+    Row {
+        behaviour: Behaviour::SyncNamesIgnoreCase,
+        name: "sync-names-ignore-case",
+        summary: "names in /sync match in any case of letters, and its leader no longer counts as a sync standby",
+        source: "patroni/dcs/__init__.py, SyncState.matches",
+        pull_request: Some("2628"),
+        releases: &[(v(3, 0, 3), None)],
+    },
+    Row {
+        behaviour: Behaviour::LimitsAreReadLeniently,
+        name: "limits-are-read-leniently",
+        summary: "each limit in /config is read on its own; earlier one bad value made Patroni reject the whole key",
+        source: "patroni/config.py, GlobalConfig.get_int",
+        pull_request: Some("2619"),
+        releases: &[(v(3, 0, 3), None)],
+    },
+    Row {
+        behaviour: Behaviour::StandbyClusterHasNoSyncMode,
+        name: "standby-cluster-has-no-sync-mode",
+        summary: "synchronous_mode is ignored in a standby cluster",
+        source: "patroni/config.py, GlobalConfig.is_synchronous_mode",
+        pull_request: Some("2896"),
+        releases: &[(v(3, 2, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::FalseNofailoverIsKept,
+        name: "false-nofailover-is-kept",
+        summary: "nofailover: false beside a failover_priority keeps its meaning on the node itself",
+        source: "patroni/tags.py, Tags._filter_tags",
+        pull_request: Some("2992"),
+        releases: &[(v(3, 2, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::SyncPriority,
+        name: "sync-priority",
+        summary: "the tag sync_priority exists",
+        source: "patroni/tags.py, Tags.sync_priority",
+        pull_request: Some("3223"),
+        releases: &[(v(4, 1, 0), None)],
+    },
 ];
 
 impl Row {
@@ -379,6 +519,11 @@ impl Behaviours {
         let version = version.max(OLDEST_COVERED);
         let held = TABLE.iter().filter(|row| row.holds_in(version));
         Self(held.fold(0, |set, row| set | 1 << row.behaviour as u8))
+    }
+
+    /// This set with `behaviour` the other way round: what a release that differs in it alone would do.
+    pub fn flipped(self, behaviour: Behaviour) -> Self {
+        Self(self.0 ^ (1 << behaviour as u8))
     }
 
     /// Whether this set holds `behaviour`.

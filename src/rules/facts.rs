@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use minijinja::Value;
 
 use crate::input::source_map::SourceId;
+use crate::model::behaviour::Behaviours;
 use crate::model::cluster::{Cluster, Member, MemberStatus, Raised};
 use crate::model::config::global::GlobalConfig;
 use crate::model::snapshot::{ClusterSnapshot, DcsKind, LocalConfiguration, RestAnswer, Snapshot};
@@ -143,7 +144,7 @@ impl<'a> Scene<'a> {
         };
         scene.patroni = scene.deciding_version();
         if let Some(dcs) = cluster.and_then(|cluster| cluster.dcs.as_ref()) {
-            scene.loaded = Some(Cluster::load(&dcs.keys, scene.version()));
+            scene.loaded = Some(Cluster::load(&dcs.keys, Behaviours::of(scene.version())));
         }
         scene.members = scene.member_values();
         scene.files =
@@ -367,7 +368,7 @@ impl<'a> Scene<'a> {
     /// Whether a member is not the leader and not `nosync`.
     fn may_be_sync(&self, member: &Member) -> bool {
         let version = self.member_version(&member.name).unwrap_or_else(|| self.version());
-        let nosync = member.tags.as_ref().is_ok_and(|tags| tags.nosync(version));
+        let nosync = member.tags.as_ref().is_ok_and(|tags| tags.nosync(Behaviours::of(version)));
         member.tags.is_ok() && self.leader() != Some(member.name.as_str()) && !nosync
     }
 
@@ -431,7 +432,7 @@ impl<'a> Scene<'a> {
             put("has_api_url", Some(member.api_url.is_some().into()));
             if let Ok(tags) = &member.tags {
                 put("nofailover", Some(tags.nofailover().into()));
-                put("nosync", Some(tags.nosync(version.unwrap_or_else(|| self.version())).into()));
+                put("nosync", Some(tags.nosync(Behaviours::of(version.unwrap_or_else(|| self.version()))).into()));
                 put("nostream", Some(tags.nostream.into()));
                 put("failover_priority", Some(tags.failover_priority().into()));
                 put("replicatefrom", Some(tags.replicatefrom.clone().unwrap_or_default().into()));
@@ -439,7 +440,7 @@ impl<'a> Scene<'a> {
             match self.rest(&member.name) {
                 Some(RestAnswer::Answered { json, .. }) => {
                     let usable = matches!(
-                        MemberStatus::read(json.as_ref(), PatroniVersion::newest()),
+                        MemberStatus::read(json.as_ref(), Behaviours::of(PatroniVersion::newest())),
                         MemberStatus::Reachable { .. }
                     );
                     put("reachable", Some(usable.into()));
@@ -461,7 +462,7 @@ impl<'a> Subject<'a> {
     /// The dynamic configuration as Patroni reads it; `None` when it is not known.
     pub fn global(&self) -> Option<GlobalConfig> {
         let dynamic = self.dynamic?;
-        Some(GlobalConfig::read(dynamic.node.as_mapping(), self.scene.version()))
+        Some(GlobalConfig::read(dynamic.node.as_mapping(), Behaviours::of(self.scene.version())))
     }
 
     /// Which of the evidence is missing, in words.
@@ -537,7 +538,7 @@ fn namespace(configuration: &LocalConfiguration) -> String {
 ///
 /// Source: patroni/config.py, `Config.__DEFAULT_CONFIG` and `_validate_and_adjust_timeouts`, 4.1.5.
 fn effective(dynamic: Option<&Mapping>, version: PatroniVersion) -> Value {
-    let global = GlobalConfig::read(dynamic, version);
+    let global = GlobalConfig::read(dynamic, Behaviours::of(version));
     let mut pairs: Vec<(&str, Value)> = vec![
         ("paused", global.paused.into()),
         ("synchronous_mode", global.synchronous_mode.into()),

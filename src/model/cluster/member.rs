@@ -1,5 +1,6 @@
 //! Members and their tags.
 
+use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::Raised;
 use crate::model::version::PatroniVersion;
 use crate::parse::python;
@@ -33,20 +34,20 @@ pub struct Member {
 }
 
 impl Member {
-    /// Reads the key's value as the release `version` does; what is not JSON or no object counts as an empty object.
-    pub fn load(name: &str, text: &str, json: Option<&Node>, version: PatroniVersion) -> Self {
+    /// Reads the key's value as a release with `behaviours` does; what is not JSON or no object counts as an empty object.
+    pub fn load(name: &str, text: &str, json: Option<&Node>, behaviours: Behaviours) -> Self {
         let empty = Mapping::default();
         let data = json.and_then(Node::as_mapping).unwrap_or(&empty);
         let string = |name: &str| data.get(name).and_then(Node::as_str).map(str::to_owned);
         let int = |name: &str| data.get(name).and_then(|node| python::parse_int(&node.value, None));
         let shapeless = json
-            .filter(|json| version < PatroniVersion::new(2, 1, 0) && json.as_mapping().is_none())
+            .filter(|json| !behaviours.has(Behaviour::ShapelessMemberIsEmpty) && json.as_mapping().is_none())
             .map(|json| Raised::no_attribute(&json.value, "get"));
         let api_url = if text.starts_with("postgres") { url_in_connection_string(text) } else { string("api_url") };
         Self {
             name: name.to_owned(),
             api_url: api_url.filter(|url| !url.is_empty()),
-            tags: shapeless.clone().map_or_else(|| Tags::read(data.get("tags"), version), Err),
+            tags: shapeless.clone().map_or_else(|| Tags::read(data.get("tags"), behaviours), Err),
             version: data.get("version").and_then(Node::as_str).and_then(|text| text.parse().ok()),
             role: string("role"),
             state: string("state"),
@@ -88,20 +89,20 @@ pub struct Tags {
 }
 
 impl Tags {
-    /// Reads the `tags` of a member key or a REST answer as the release `version` does: until 3.1.2 there are no priorities.
+    /// Reads the `tags` of a member key or a REST answer as a release with `behaviours` does.
     ///
     /// # Errors
     ///
     /// It is there and no object: every look at a tag raises.
-    pub fn read(tags: Option<&Node>, version: PatroniVersion) -> Result<Self, Raised> {
+    pub fn read(tags: Option<&Node>, behaviours: Behaviours) -> Result<Self, Raised> {
         let Some(tags) = tags else { return Ok(Self::default()) };
         let Value::Mapping(tags) = &tags.value else {
             return Err(Raised::no_attribute(&tags.value, "get"));
         };
         let value = |name: &str| tags.get(name).map(|node| &node.value);
         let truth = |name: &str| value(name).filter(|value| **value != Value::Null).map(python::truthy);
-        let has_priorities = PatroniVersion::new(3, 2, 0) <= version;
-        let int = |name: &str| value(name).filter(|_| has_priorities).and_then(|value| python::parse_int(value, None));
+        let has_priority = behaviours.has(Behaviour::FailoverPriority);
+        let int = |name: &str| value(name).filter(|_| has_priority).and_then(|value| python::parse_int(value, None));
         Ok(Self {
             nofailover: truth("nofailover"),
             failover_priority: int("failover_priority"),
@@ -114,15 +115,13 @@ impl Tags {
     }
 
     /// The tags as the node's own process keeps them: a false `nofailover` or `nosync` is dropped unless the priority
-    /// of the same kind is set (`nofailover` since 3.2.2, `nosync` since 4.1.0).
+    /// of the same kind is set.
     ///
     /// Source: patroni/tags.py, `Tags._filter_tags`.
-    pub fn of_own_process(mut self, version: PatroniVersion) -> Self {
-        let keeps_nofailover = self.has_priority.0 && PatroniVersion::new(3, 2, 2) <= version;
-        let keeps_nosync = self.has_priority.1 && PatroniVersion::new(4, 1, 0) <= version;
-        if version < PatroniVersion::new(3, 2, 0) {
-            self.failover_priority = None;
-        }
+    pub fn of_own_process(mut self, behaviours: Behaviours) -> Self {
+        let keeps_nofailover = self.has_priority.0 && behaviours.has(Behaviour::FalseNofailoverIsKept);
+        let keeps_nosync = self.has_priority.1 && behaviours.has(Behaviour::SyncPriority);
+        self.failover_priority = self.failover_priority.filter(|_| behaviours.has(Behaviour::FailoverPriority));
         self.nofailover = self.nofailover.filter(|set| *set || keeps_nofailover);
         self.nosync = self.nosync.filter(|set| *set || keeps_nosync);
         self
@@ -138,10 +137,9 @@ impl Tags {
         if self.nofailover == Some(true) { 0 } else { self.failover_priority.unwrap_or(1) }
     }
 
-    /// `Tags.nosync`; `sync_priority` exists since 4.1.0.
-    pub fn nosync(&self, version: PatroniVersion) -> bool {
-        let by_priority =
-            || PatroniVersion::new(4, 1, 0) <= version && self.sync_priority.is_some_and(|priority| priority <= 0);
+    /// `Tags.nosync` as a process with `behaviours` reads it.
+    pub fn nosync(&self, behaviours: Behaviours) -> bool {
+        let by_priority = || behaviours.has(Behaviour::SyncPriority) && self.sync_priority.is_some_and(|it| it <= 0);
         self.nosync.unwrap_or_else(by_priority)
     }
 

@@ -12,8 +12,8 @@ pub use member::{Member, Tags};
 pub use status::{Limitation, MemberStatus, ReportedTimeline};
 pub use sync_state::SyncState;
 
+use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::snapshot::DcsKey;
-use crate::model::version::PatroniVersion;
 use crate::parse::python;
 use crate::parse::tree::{Mapping, Node, Value};
 
@@ -72,14 +72,14 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Loads the cluster from its keys, in their order, as the release `version` does.
+    /// Loads the cluster from its keys, in their order, as a release with `behaviours` does.
     ///
     /// # Errors
     ///
     /// The data is such that Patroni's own loader fails: its HA loop then logs `… is not responding properly`.
     pub fn load<'k, N: AsRef<str>>(
         keys: impl IntoIterator<Item = (N, &'k DcsKey)>,
-        version: PatroniVersion,
+        behaviours: Behaviours,
     ) -> Result<Self, Raised> {
         let mut members = Vec::new();
         let (mut initialize, mut leader, mut failover, mut sync) = (None, None, None, None);
@@ -96,7 +96,7 @@ impl Cluster {
                 "failsafe" => failsafe = Some(key),
                 name => {
                     if let Some(member) = name.strip_prefix("members/").filter(|member| !member.contains('/')) {
-                        members.push(Member::load(member, &key.value.0, key.json.as_ref(), version));
+                        members.push(Member::load(member, &key.value.0, key.json.as_ref(), behaviours));
                     }
                 }
             }
@@ -112,10 +112,10 @@ impl Cluster {
         let cluster = Self {
             initialize: text(initialize),
             leader: text(leader),
-            last_lsn: last_lsn(status, optime, version)?,
+            last_lsn: last_lsn(status, optime, behaviours)?,
             members: members.into(),
             failover: failover.map(|key| FailoverKey::load(&key.value.0, key.json.as_ref())).transpose()?,
-            sync: SyncState::load(sync.and_then(|key| key.json.as_ref()), version)?,
+            sync: SyncState::load(sync.and_then(|key| key.json.as_ref()), behaviours)?,
             timeline,
             malformed_history,
             failsafe: failsafe.and_then(|key| key.json.as_ref()).and_then(Node::as_mapping).map(self::failsafe),
@@ -140,12 +140,12 @@ impl Cluster {
 /// # Errors
 ///
 /// Releases 2.0: `/optime/leader` is no number.
-fn last_lsn(status: Option<&DcsKey>, optime_leader: Option<&DcsKey>, version: PatroniVersion) -> Result<i128, Raised> {
+fn last_lsn(status: Option<&DcsKey>, optime_leader: Option<&DcsKey>, behaviours: Behaviours) -> Result<i128, Raised> {
     let int = |key: &DcsKey| match key.json.as_ref().map(|node| &node.value) {
         Some(Value::Int(lsn)) => Some(*lsn),
         _ => python::int(&Value::String(key.value.0.clone())),
     };
-    if version < PatroniVersion::new(2, 1, 0) {
+    if !behaviours.has(Behaviour::StatusHoldsPosition) {
         let not_a_number = |key: &DcsKey| {
             let text = python::quoted(&key.value.0);
             Raised::new("ValueError", format!("invalid literal for int() with base 10: {text}"))
@@ -157,7 +157,7 @@ fn last_lsn(status: Option<&DcsKey>, optime_leader: Option<&DcsKey>, version: Pa
         Some(Value::Mapping(status)) => status.get("optime").and_then(|node| python::int(&node.value)),
         _ => None,
     };
-    if version < PatroniVersion::new(3, 2, 0) {
+    if !behaviours.has(Behaviour::StatusMayBeNumber) {
         return Ok(match status {
             Some(_) => optime.unwrap_or(0),
             None => optime_leader.and_then(int).unwrap_or(0),

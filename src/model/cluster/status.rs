@@ -1,7 +1,7 @@
 //! What a member's REST API tells about itself.
 
+use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::{Raised, Tags};
-use crate::model::version::PatroniVersion;
 use crate::parse::python;
 use crate::parse::tree::{Mapping, Node, Value};
 
@@ -64,19 +64,19 @@ impl Limitation {
 }
 
 impl MemberStatus {
-    /// Reads the body of an answer as the release `version` does; `None`: it was not JSON.
+    /// Reads the body of an answer as a release with `behaviours` does; `None`: it was not JSON.
     ///
     /// Source: patroni/ha.py, `_MemberStatus.from_api_response`: until 2.1.5 the role decides whether it is a primary, then
     /// the WAL location, from 3.1.0 on either; 3.0.3 and 3.0.4 take a primary that says so for a replica.
-    pub fn read(json: Option<&Node>, version: PatroniVersion) -> Self {
+    pub fn read(json: Option<&Node>, behaviours: Behaviours) -> Self {
         let unusable = |reason: &str| Self::Unreachable { reason: reason.to_owned() };
         let Some(json) = json else { return unusable("its REST API answered something that is not JSON") };
         let Value::Mapping(data) = &json.value else {
             return unusable("its REST API answered JSON that is no object");
         };
-        let by_role = version < PatroniVersion::new(2, 1, 6);
-        let by_either = PatroniVersion::new(3, 1, 0) <= version;
-        let misreads_role = PatroniVersion::new(3, 0, 3) <= version && !by_either;
+        let by_role = !behaviours.has(Behaviour::PrimaryByLocation);
+        let by_either = behaviours.has(Behaviour::PrimaryByRoleOrLocation);
+        let misreads_role = behaviours.has(Behaviour::PrimaryRoleIsReplica);
         let role = data.get("role");
         if by_role && role.is_none() {
             return unusable("its REST API answered without a role");
@@ -86,7 +86,7 @@ impl MemberStatus {
         let no_position = || unusable("its REST API answered without a WAL position (PostgreSQL is not running)");
         let wal = match data.get("wal") {
             _ if by_role => data.get("xlog"),
-            Some(wal) if python::truthy(&wal.value) || version < PatroniVersion::new(3, 0, 3) => Some(wal),
+            Some(wal) if python::truthy(&wal.value) || !behaviours.has(Behaviour::EmptyWalIsPassedOver) => Some(wal),
             _ => data.get("xlog"),
         };
         let wal = match wal.map(|node| &node.value) {
@@ -111,7 +111,7 @@ impl MemberStatus {
             in_recovery,
             wal_position,
             timeline: timeline(data),
-            tags: Tags::read(data.get("tags"), version),
+            tags: Tags::read(data.get("tags"), behaviours),
             watchdog_failed: data.get("watchdog_failed").is_some_and(|node| python::truthy(&node.value)),
         }
     }

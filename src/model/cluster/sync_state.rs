@@ -1,7 +1,7 @@
 //! `/sync`: who may take over in synchronous mode.
 
+use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::Raised;
-use crate::model::version::PatroniVersion;
 use crate::parse::python;
 use crate::parse::tree::{Mapping, Node, Value};
 
@@ -28,21 +28,22 @@ pub struct SyncState {
 }
 
 impl SyncState {
-    /// Reads the key's value as the release `version` does; what is no object is an empty state.
+    /// Reads the key's value as a release with `behaviours` does; what is no object is an empty state.
     ///
     /// # Errors
     ///
     /// `leader` or `sync_standby` is of a type that Patroni's code raises on later.
-    pub fn load(json: Option<&Node>, version: PatroniVersion) -> Result<Self, Raised> {
-        let exact = version < PatroniVersion::new(3, 0, 3);
+    pub fn load(json: Option<&Node>, behaviours: Behaviours) -> Result<Self, Raised> {
+        let exact = !behaviours.has(Behaviour::SyncNamesIgnoreCase);
+        let empty_leader_counts = behaviours.has(Behaviour::EmptySyncLeaderCounts);
         let Some(Value::Mapping(data)) = json.map(|node| &node.value) else {
-            // The empty state of 3.0.2 holds an empty list, which a log line shows.
-            let sync_standby = (version == PatroniVersion::new(3, 0, 2)).then(String::new);
+            // The empty state of that release holds an empty list, which a log line shows.
+            let sync_standby = empty_leader_counts.then(String::new);
             return Ok(Self { exact, sync_standby, ..Self::default() });
         };
         let leader = name_list(data, "leader")?;
         let sync_standby = name_list(data, "sync_standby")?;
-        let has_quorum = PatroniVersion::new(4, 0, 0) <= version;
+        let has_quorum = behaviours.has(Behaviour::QuorumCommit);
         let quorum = data.get("quorum").map(|node| &node.value).filter(|value| python::truthy(value));
         let quorum = match quorum {
             Some(value) if has_quorum && leader.as_deref().is_some_and(|leader| !leader.is_empty()) => {
@@ -54,14 +55,13 @@ impl SyncState {
             _ => 0,
         };
         let list = sync_standby.as_deref().unwrap_or_default();
-        let standbys = match (exact, version < PatroniVersion::new(3, 0, 2)) {
-            (true, true) => list.split(',').filter(|_| !list.is_empty()).map(str::to_owned).collect(),
-            (true, false) => split(list).map(str::to_owned).collect(),
+        let standbys = match (exact, behaviours.has(Behaviour::SyncNamesAreStripped)) {
+            (true, false) => list.split(',').filter(|_| !list.is_empty()).map(str::to_owned).collect(),
+            (true, true) => split(list).map(str::to_owned).collect(),
             (false, _) => split(list).map(str::to_lowercase).collect(),
         };
         let leader_text = leader.as_deref().unwrap_or_default();
         let leader_compared = if exact { leader_text.to_owned() } else { leader_text.to_lowercase() };
-        let empty_leader_counts = version == PatroniVersion::new(3, 0, 2);
         Ok(Self { leader, sync_standby, quorum, standbys, leader_compared, exact, empty_leader_counts })
     }
 

@@ -1,6 +1,6 @@
 //! The dynamic configuration as the decisions see it.
 
-use crate::model::version::PatroniVersion;
+use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::parse::python;
 use crate::parse::tree::{Mapping, Value};
 
@@ -43,8 +43,8 @@ pub struct GlobalConfig {
 }
 
 impl GlobalConfig {
-    /// Reads the object in `/config` as the release `version` does; `None`: the defaults.
-    pub fn read(config: Option<&Mapping>, version: PatroniVersion) -> Self {
+    /// Reads the object in `/config` as a release with `behaviours` does; `None`: the defaults.
+    pub fn read(config: Option<&Mapping>, behaviours: Behaviours) -> Self {
         let value = |name: &str| config.and_then(|config| config.get(name)).map(|node| &node.value);
         let mode = |name: &str| value(name).and_then(python::parse_bool).unwrap_or(false);
         let int =
@@ -55,17 +55,17 @@ impl GlobalConfig {
                 .any(|name| standby.get(name).is_some_and(|node| python::truthy(&node.value))),
             _ => false,
         };
-        let quorum_commit_mode = PatroniVersion::new(4, 0, 0) <= version
+        let quorum_commit_mode = behaviours.has(Behaviour::QuorumCommit)
             && value("synchronous_mode").is_some_and(|value| python::str(value).to_lowercase() == "quorum");
-        // Until 3.0.2 limits came from the merged configuration, which a single bad value made fall back to the defaults.
-        let is_merged = version < PatroniVersion::new(3, 0, 3);
+        // Earlier the limits came from the merged configuration, which a single bad value made fall back to the defaults.
+        let is_merged = !behaviours.has(Behaviour::LimitsAreReadLeniently);
         let merged = |name: &str, default: i128| match config.filter(|config| can_be_merged(config)) {
             Some(config) => config.get(name).and_then(|node| python::int(&node.value)).unwrap_or(default),
             None => default,
         };
         let limit = |name: &str, default: i128| if is_merged { merged(name, default) } else { int(name, default) };
         let synchronous_mode_strict = mode("synchronous_mode_strict");
-        let sync_is_ignored = standby_cluster && PatroniVersion::new(3, 2, 0) <= version;
+        let sync_is_ignored = standby_cluster && behaviours.has(Behaviour::StandbyClusterHasNoSyncMode);
         Self {
             paused: mode("pause"),
             synchronous_mode: (mode("synchronous_mode") || quorum_commit_mode) && !sync_is_ignored,
