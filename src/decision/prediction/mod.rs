@@ -5,6 +5,7 @@ mod explanation;
 pub mod facts;
 mod open;
 pub mod releases;
+pub mod shutdown;
 mod ways;
 
 use crate::decision::api::{Kind, Request};
