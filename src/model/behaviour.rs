@@ -489,6 +489,11 @@ impl Behaviours {
         Self(held.fold(0, |set, row| set | 1 << row.behaviour as u8))
     }
 
+    /// This set with `behaviour` the other way round: what a release that differs in it alone would do.
+    pub fn flipped(self, behaviour: Behaviour) -> Self {
+        Self(self.0 ^ (1 << behaviour as u8))
+    }
+
     /// Whether this set holds `behaviour`.
     pub fn has(self, behaviour: Behaviour) -> bool {
         self.0 & (1 << behaviour as u8) != 0
