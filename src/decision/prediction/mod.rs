@@ -143,7 +143,7 @@ pub struct Racer {
 pub struct LogLine {
     /// The node.
     pub node: String,
-    /// `INFO` or `WARNING`.
+    /// `INFO`, `WARNING` or `ERROR`.
     pub level: String,
     /// The text behind the level.
     pub text: String,
