@@ -189,7 +189,7 @@ pub(super) fn race_summary(report: &GateReport) -> String {
 }
 
 /// A step as a sentence.
-fn explain(step: &Step<'_>) -> String {
+pub fn explain(step: &Step<'_>) -> String {
     match step {
         Step::NoCandidates(_) => "no member is left that could be asked".to_owned(),
         Step::CandidateNotSync { candidate, sync_standby, .. } => format!(

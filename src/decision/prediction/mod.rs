@@ -14,7 +14,7 @@ use crate::model::cluster::Raised;
 use crate::model::snapshot::ClusterSnapshot;
 use crate::model::version::PatroniVersion;
 
-pub use explanation::{describe, wal_position};
+pub use explanation::{describe, explain, wal_position};
 pub use open::{Assumption, Dependency};
 pub use ways::Way;
 
