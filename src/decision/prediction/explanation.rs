@@ -297,7 +297,7 @@ pub(super) fn remarks(facts: &Facts, question: &Question, evaluation: &Evaluatio
 }
 
 /// What the input held.
-pub(super) fn seen(snapshot: &ClusterSnapshot) -> Vec<String> {
+pub fn seen(snapshot: &ClusterSnapshot) -> Vec<String> {
     let mut seen = Vec::new();
     match &snapshot.dcs {
         Some(dcs) => {

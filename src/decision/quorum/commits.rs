@@ -72,3 +72,19 @@ fn compare(situation: &Situation<'_>, names: &mut Vec<String>, contradictions: &
         }
     }
 }
+
+impl CommitQuorum {
+    /// `synchronous_standby_names` as it has to be for this.
+    pub fn setting(&self, situation: &Situation<'_>) -> String {
+        if self.any_standby {
+            return "*".to_owned();
+        }
+        let names = self.names.join(",");
+        match (situation.mode, self.names.len()) {
+            (_, 0) => "empty".to_owned(),
+            (Mode::Quorum, _) => format!("ANY {} ({names})", self.needed),
+            (_, 1) => names,
+            _ => format!("{} ({names})", self.needed),
+        }
+    }
+}

@@ -23,6 +23,10 @@ pub struct Margins<'a> {
     /// By the set of lost nodes.
     outcomes: Vec<Outcome>,
     leader: Nodes,
+    /// By property: the size of the smallest set that breaks it.
+    smallest: [Option<usize>; 3],
+    /// The same for the sets with each member.
+    smallest_with: [Vec<Option<usize>>; 3],
 }
 
 /// What comes of losing one set of members.
@@ -98,8 +102,27 @@ impl<'a> Margins<'a> {
             let writes = contest.indices(winners).map(|winner| writing.after_failover(lost, winner)).max();
             Outcome { is_race, winners, may_lack_commit, writes: writes.unwrap_or(Writes::Stop) }
         };
-        let outcomes = (0..=contest.all()).map(outcome).collect();
-        Some(Self { contest, outcomes, leader })
+        let outcomes: Vec<Outcome> = (0..=contest.all()).map(outcome).collect();
+        let none = vec![None; contest.names.len()];
+        let smallest_with = [none.clone(), none.clone(), none];
+        let mut margins = Self { contest, outcomes, leader, smallest: [None; 3], smallest_with };
+        margins.find_smallest();
+        Some(margins)
+    }
+
+    fn find_smallest(&mut self) {
+        let lower = |known: &mut Option<usize>, size: usize| *known = Some(known.map_or(size, |known| known.min(size)));
+        for (lost, outcome) in (0..).zip(&self.outcomes) {
+            for property in [Property::Failover, Property::Commits, Property::Writes] {
+                if outcome.holds(property) {
+                    continue;
+                }
+                let size = Nodes::count_ones(lost) as usize;
+                lower(&mut self.smallest[property as usize], size);
+                let members = self.smallest_with[property as usize].iter_mut().enumerate();
+                members.filter(|(index, _)| lost & (1 << index) != 0).for_each(|(_, known)| lower(known, size));
+            }
+        }
     }
 
     /// What comes of losing a set.
@@ -119,31 +142,40 @@ impl<'a> Margins<'a> {
 
     /// The largest number of members whose loss, whichever they are, leaves a property; `None`: it does not even hold now.
     pub fn tolerated(&self, property: Property) -> Option<usize> {
-        match self.smallest_breaking(property, 0) {
+        match self.smallest[property as usize] {
             None => Some(self.contest.names.len()),
             Some(size) => size.checked_sub(1),
         }
     }
 
-    /// The size of the smallest set that holds `all_of` and breaks a property.
-    pub fn smallest_breaking(&self, property: Property, all_of: Nodes) -> Option<usize> {
-        let breaking = self.outcomes().filter(|(lost, outcome)| lost & all_of == all_of && !outcome.holds(property));
-        breaking.map(|(lost, _)| lost.count_ones() as usize).min()
+    /// The size of the smallest set with a member that breaks a property.
+    pub fn smallest_breaking_with(&self, property: Property, index: usize) -> Option<usize> {
+        self.smallest_with[property as usize][index]
     }
 
     /// Every set that breaks a property while no smaller part of it does, small ones first.
     pub fn minimal_breaking(&self, property: Property) -> Vec<Nodes> {
-        let mut breaks_within = vec![false; self.outcomes.len()];
+        self.minimal(|outcome| !outcome.holds(property))
+    }
+
+    /// Every set that makes commits wait though the leader stays, while no smaller part of it does, small ones first.
+    pub fn minimal_waiting(&self) -> Vec<Nodes> {
+        self.minimal(|outcome| !outcome.is_race && !matches!(outcome.writes, Writes::GoOn | Writes::Elsewhere))
+    }
+
+    fn minimal(&self, is_wanted: impl Fn(&Outcome) -> bool) -> Vec<Nodes> {
+        let mut within = vec![false; self.outcomes.len()];
         let mut minimal = Vec::new();
         for (lost, outcome) in self.outcomes() {
-            let part_breaks = self.contest.indices(lost).any(|index| breaks_within[(lost & !(1 << index)) as usize]);
-            let breaks = !outcome.holds(property);
-            breaks_within[lost as usize] = part_breaks || breaks;
-            if breaks && !part_breaks {
+            let has_part = self.contest.indices(lost).any(|index| within[(lost & !(1 << index)) as usize]);
+            let is_wanted = is_wanted(outcome);
+            within[lost as usize] = has_part || is_wanted;
+            if is_wanted && !has_part {
                 minimal.push(lost);
             }
         }
-        minimal.sort_by_key(|lost| (lost.count_ones(), lost.reverse_bits() ^ Nodes::MAX));
+        // Sets of one size in the order of their names.
+        minimal.sort_by_key(|lost| (lost.count_ones(), std::cmp::Reverse(lost.reverse_bits())));
         minimal
     }
 
@@ -153,7 +185,7 @@ impl<'a> Margins<'a> {
             let lost = 1 << index;
             let outcome = self.outcome(lost);
             let broken = [Property::Failover, Property::Commits, Property::Writes].map(|it| !outcome.holds(it));
-            let reserve = |property| self.smallest_breaking(property, lost).unwrap_or(usize::MAX);
+            let reserve = |property| self.smallest_breaking_with(property, index).unwrap_or(usize::MAX);
             let reserves = (reserve(Property::Failover), reserve(Property::Writes), reserve(Property::Commits));
             (std::cmp::Reverse((broken, outcome.writes)), reserves)
         };

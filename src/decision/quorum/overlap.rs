@@ -1,0 +1,79 @@
+//! The law that keeps acknowledged commits: who acknowledges one and who elects a leader have a member in common.
+
+use crate::decision::quorum::commits::CommitQuorum;
+use crate::decision::quorum::situation::{Mode, Situation};
+
+/// Whether every set of nodes that can acknowledge a commit has a node in common with every set that can elect a leader,
+/// the leader itself left out of both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Overlap {
+    /// There is no such law, and why.
+    NotAsked(&'static str),
+    /// It holds, because.
+    Holds(String),
+    /// It does not: the two sets that have no node in common.
+    Broken {
+        /// These alone can acknowledge a commit; nobody: the leader needs no standby for it.
+        acknowledging: Vec<String>,
+        /// These alone can elect one of them.
+        electing: Vec<String>,
+    },
+}
+
+impl Overlap {
+    /// Looks for two sets without a node in common.
+    pub fn of(situation: &Situation<'_>, commits: &CommitQuorum) -> Self {
+        if situation.mode == Mode::Asynchronous {
+            return Self::NotAsked("commits wait for nobody, so whoever takes over may lack some");
+        }
+        if !situation.is_active {
+            return Self::NotAsked(
+                "synchronous mode is not active yet: /sync has no leader, and anybody may take over",
+            );
+        }
+        let voters: Vec<&str> = situation.cluster.sync.voters().collect();
+        let is_in =
+            |names: &[String], name: &str| names.iter().any(|known| known.to_lowercase() == name.to_lowercase());
+        let (quorum, what) = match situation.mode {
+            // The candidate is one of the voters that elect.
+            Mode::Quorum => (situation.cluster.sync.quorum.max(0), "elect one of them"),
+            Mode::Synchronous | Mode::Asynchronous => (0, "take over"),
+        };
+        let size = usize::try_from(quorum).unwrap_or(usize::MAX).saturating_add(1);
+        if voters.len() < size {
+            return Self::Holds(format!(
+                "only the leader of /sync can take over: {} would have to {what}, and /sync names {}",
+                size,
+                voters.len()
+            ));
+        }
+        let mut electing = voters.clone();
+        electing.sort_by_key(|name| is_in(&commits.names, name));
+        electing.truncate(size);
+        let electing: Vec<String> = electing.into_iter().map(str::to_owned).collect();
+        let others: Vec<String> = commits.names.iter().filter(|name| !is_in(&electing, name)).cloned().collect();
+        let needed = usize::try_from(commits.needed.max(0)).unwrap_or(usize::MAX);
+        if needed <= others.len() {
+            return Self::Broken { acknowledging: others.into_iter().take(needed).collect(), electing };
+        }
+        let all: Vec<&str> = voters
+            .iter()
+            .copied()
+            .chain(
+                commits
+                    .names
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|name| !voters.iter().any(|known| known.eq_ignore_ascii_case(name))),
+            )
+            .collect();
+        Self::Holds(format!(
+            "{} acknowledge a commit and {size} {what}, out of {} ({}): {} + {size} > {}",
+            commits.needed,
+            all.len(),
+            all.join(", "),
+            commits.needed,
+            all.len()
+        ))
+    }
+}
