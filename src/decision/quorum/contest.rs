@@ -150,11 +150,11 @@ impl<'a> Contest<'a> {
         self.with_racers(0, |racers| racers.iter().fold(0, |set, racer| set | racer.would_vote))
     }
 
-    /// The nodes that could win with everybody's help.
-    pub fn eligible(&self) -> Nodes {
-        let all = self.all();
-        self.with_racers(0, |racers| {
-            let could_win = |index: &usize| racers[*index].could_take_lock(all);
+    /// The nodes that could win with everybody's help once `lost` are gone.
+    pub fn eligible(&self, lost: Nodes) -> Nodes {
+        let alive = self.all() & !lost;
+        self.with_racers(lost, |racers| {
+            let could_win = |index: &usize| racers[*index].could_take_lock(alive);
             (0..racers.len()).filter(could_win).fold(0, add)
         })
     }

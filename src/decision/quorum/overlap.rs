@@ -36,15 +36,14 @@ impl Overlap {
             |names: &[String], name: &str| names.iter().any(|known| known.to_lowercase() == name.to_lowercase());
         let (quorum, what) = match situation.mode {
             // The candidate is one of the voters that elect.
-            Mode::Quorum => (situation.cluster.sync.quorum.max(0), "elect one of them"),
+            Mode::Quorum => (situation.cluster.sync.quorum.max(0), "elect"),
             Mode::Synchronous | Mode::Asynchronous => (0, "take over"),
         };
         let size = usize::try_from(quorum).unwrap_or(usize::MAX).saturating_add(1);
         if voters.len() < size {
+            let leader = situation.cluster.sync.leader().unwrap_or_default();
             return Self::Holds(format!(
-                "only the leader of /sync can take over: {} would have to {what}, and /sync names {}",
-                size,
-                voters.len()
+                "/sync names too few for an election, so nobody but {leader} can take the lock"
             ));
         }
         let mut electing = voters.clone();
@@ -56,22 +55,13 @@ impl Overlap {
         if needed <= others.len() {
             return Self::Broken { acknowledging: others.into_iter().take(needed).collect(), electing };
         }
-        let all: Vec<&str> = voters
-            .iter()
-            .copied()
-            .chain(
-                commits
-                    .names
-                    .iter()
-                    .map(String::as_str)
-                    .filter(|name| !voters.iter().any(|known| known.eq_ignore_ascii_case(name))),
-            )
-            .collect();
+        let stranger = |name: &&str| !voters.iter().any(|known| known.to_lowercase() == name.to_lowercase());
+        let all: Vec<&str> =
+            voters.iter().copied().chain(commits.names.iter().map(String::as_str).filter(stranger)).collect();
         Self::Holds(format!(
-            "{} acknowledge a commit and {size} {what}, out of {} ({}): {} + {size} > {}",
-            commits.needed,
-            all.len(),
+            "of {} any {} acknowledge a commit and any {size} {what}: {} + {size} > {}, so these have a member in common",
             all.join(", "),
+            commits.needed,
             commits.needed,
             all.len()
         ))

@@ -113,7 +113,9 @@ fn seat(
     let is_answering = matches!(node.status, MemberStatus::Reachable { .. });
     let bit = 1 << index;
     let is_voting = contest.is_some_and(|contest| contest.voting() & bit != 0);
-    let may_win = contest.is_some_and(|contest| contest.eligible() & bit != 0) && !is_leader;
+    let may_win = contest
+        .is_some_and(|contest| contest.eligible(situation.leader.map_or(0, |leader| situation.bit(leader))) & bit != 0)
+        && !is_leader;
     let lag_is_known = !is_leader && cluster.last_lsn != 0 && is_answering;
     Seat {
         name: name.to_owned(),

@@ -82,6 +82,9 @@ impl<'a, W: Write> Text<'a, '_, W> {
             (Some(count), _) if margins.contest.names.len() <= count => "; acknowledged commits are safe",
             _ => "; acknowledged commits may be lost",
         };
+        if margins.outcome(0).writes == Writes::Stop && situation.leader.is_some() {
+            return (palette.bad("WRITES STOP"), format!("commits wait for a standby that is not there{commits}"));
+        }
         if situation.config.paused {
             return (
                 palette.bad("PAUSED"),
@@ -247,7 +250,8 @@ impl<'a, W: Write> Text<'a, '_, W> {
             let leader = situation.facts.nodes.get(situation.leader?)?.local.lsn.max(situation.cluster.last_lsn);
             Some(leader.saturating_sub(situation.facts.nodes.get(*name)?.local.lsn).max(0))
         });
-        let bytes = behind.max().map(|bytes| format!(" (now up to {bytes} bytes)")).unwrap_or_default();
+        let bytes =
+            behind.max().filter(|bytes| *bytes != 0).map(|bytes| format!(" (now {bytes} bytes)")).unwrap_or_default();
         Cell::painted(format!("MAY BE LOST{bytes}"), Palette::open)
     }
 
@@ -403,7 +407,16 @@ impl<'a, W: Write> Text<'a, '_, W> {
                 (_, true) => format!("synchronous_mode is off ({source})"),
                 (_, false) => format!("there is no key {source}: the defaults are taken"),
             };
-            return self.section("Commit", &why);
+            self.section("Commit", &why)?;
+            if !situation.config.standby_cluster {
+                let text = format!(
+                    "what a new leader has not received: at most maximum_lag_on_failover, {} bytes, and what was written \
+                     since the position in /status was, {} s (loop_wait)",
+                    situation.config.maximum_lag_on_failover, situation.config.loop_wait_seconds
+                );
+                self.section("May be lost", &text)?;
+            }
+            return Ok(());
         }
         let sync = situation.key("sync");
         if !situation.is_active {
@@ -427,7 +440,12 @@ impl<'a, W: Write> Text<'a, '_, W> {
                     &format!("synchronous_standby_names {setting}: sync_standby {voters} ({sync})"),
                 )?;
                 let leader = situation.cluster.sync.leader().unwrap_or_default();
-                let text = format!("only {voters} and the former leader {leader} may take the lock ({sync})");
+                let text = match situation.cluster.sync.voters().next() {
+                    Some(_) => format!("only {voters} and the former leader {leader} may take the lock ({sync})"),
+                    None => {
+                        format!("only the former leader {leader} may take the lock: /sync names no standby ({sync})")
+                    }
+                };
                 self.section("Election", &text)
             }
         }
@@ -461,11 +479,12 @@ impl<'a, W: Write> Text<'a, '_, W> {
         let (loop_wait, ttl) = (situation.config.loop_wait_seconds, situation.config.ttl_seconds);
         let mut texts = Vec::new();
         if self.report.commits.needed != 0 || situation.mode != Mode::Asynchronous {
-            let fewer = match self.report.commits.needed {
-                0 => "a lost standby".to_owned(),
-                1 if self.report.commits.names.len() == 1 => self.report.commits.names[0].clone(),
-                1 => "the last of the standbys above".to_owned(),
-                needed => format!("all but {} of the standbys above", needed - 1),
+            let names = &self.report.commits.names;
+            let fewer = match names.len() as i128 - self.report.commits.needed {
+                _ if names.len() == 1 => names[0].clone(),
+                _ if names.is_empty() => "a synchronous standby".to_owned(),
+                0 => format!("any of {}", named(names, ", ")),
+                reserve => format!("{} of {}", reserve + 1, named(names, ", ")),
             };
             texts.push(format!(
                 "the loss of {fewer}: until the leader's next loop, {loop_wait} s (loop_wait) once its connection is closed; {} s \
@@ -535,7 +554,7 @@ impl<'a, W: Write> Text<'a, '_, W> {
     fn evidence(&mut self) -> io::Result<()> {
         writeln!(self.out)?;
         let report = self.report;
-        let seen = report.seen.join(", ");
+        let seen = report.seen.join("; ");
         if report.assumptions.is_empty() && report.missing.is_empty() {
             return self.line("  ", "    ", &format!("Seen: {seen}. Nothing had to be assumed."));
         }
@@ -605,6 +624,9 @@ fn tolerated_text(tolerated: Option<usize>, members: usize) -> String {
 
 /// `pg1 and 1 of pg2, pg3`.
 fn set_text(margins: &Margins<'_>, alike: &Alike) -> String {
+    if alike.parts.iter().map(|(taken, _)| taken).sum::<usize>() == margins.contest.names.len() {
+        return "all members".to_owned();
+    }
     let mut whole = Vec::new();
     let mut parts = Vec::new();
     for (taken, class) in &alike.parts {
