@@ -197,3 +197,42 @@ proptest! {
         prop_assert_eq!(run(&|index| format!("n{index}")), run(&|index| format!("n{}", 9 - index)));
     }
 }
+
+/// The cases of docs/quorum.md, with what real Patroni answered.
+fn cases() -> Vec<Value> {
+    let text = fs::read_to_string(root().join("fixtures/quorum/cases.jsonl")).expect("the cases can be read");
+    text.lines().map(|line| serde_json::from_str(line).expect("every line is JSON")).collect()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn margins_equal_what_real_patroni_answered() {
+    let (mut compared, mut releases) = (0, std::collections::BTreeSet::new());
+    for case in cases() {
+        let snapshot = cluster(&case);
+        for group in case["recorded"].as_array().expect("groups of releases") {
+            for release in group["releases"].as_array().expect("releases") {
+                let release = release.as_str().expect("a release");
+                releases.insert(release.to_owned());
+                let facts = Facts::collect(&snapshot, release.parse().ok(), None);
+                let situation = Situation::of(&facts).expect("the keys are sound");
+                let margins = Margins::of(&situation, &CommitQuorum::of(&situation)).expect("they are few");
+                let recorded = group["winners"].as_object().expect("winners by loss");
+                let races = margins.outcomes().filter(|(_, outcome)| outcome.is_race);
+                let ours: BTreeMap<String, String> = races
+                    .map(|(lost, outcome)| {
+                        (margins.contest.names_of(lost).join(","), margins.contest.names_of(outcome.winners).join(","))
+                    })
+                    .collect();
+                let theirs =
+                    recorded.iter().map(|(lost, winners)| (lost.clone(), winners.as_str().expect("names").to_owned()));
+                assert_eq!(ours, theirs.collect(), "{} with {release}", case["case"]);
+                compared += ours.len();
+            }
+        }
+    }
+    assert!(4 <= releases.len() && 1900 < compared, "{compared} losses with {releases:?}");
+}

@@ -345,6 +345,11 @@ impl<'a> Comparison<'a> {
         Ok(is_met)
     }
 
+    /// A comparison with nobody in particular by a node that is in none of the lists, to ask what members mean to it.
+    pub fn by_outsider(view: View<'a>) -> Self {
+        Self { view, asked: Vec::new(), former_leader: None }
+    }
+
     /// The same comparison by a node in another position.
     pub fn of(&self, view: View<'a>) -> Self {
         Self { view, ..self.clone() }

@@ -2,8 +2,10 @@
 
 use crate::decision::quorum::margins::Writes;
 use crate::decision::quorum::overlap::Overlap;
+use crate::decision::quorum::seats::silence;
 use crate::decision::quorum::situation::Mode;
 use crate::decision::quorum::{QuorumReport, Tolerance};
+use crate::model::behaviour::Behaviour;
 use crate::model::cluster::MemberStatus;
 
 /// Something to do, with the command for it if there is one.
@@ -33,8 +35,8 @@ impl QuorumReport<'_> {
         let is_standby = |name: &&String| situation.leader != Some(name.as_str());
         for name in situation.facts.nodes.keys().filter(is_standby) {
             let node = &situation.facts.nodes[name];
-            if let (false, MemberStatus::Unreachable { reason }) = (node.local.running, &node.status) {
-                advice.push((format!("bring {name} back: {reason}"), None));
+            if let (false, MemberStatus::Unreachable { .. }) = (node.local.running, &node.status) {
+                advice.push((format!("bring {name} back: {}", silence(&node.status)), None));
             }
         }
         for seat in &self.seats {
@@ -53,11 +55,10 @@ impl QuorumReport<'_> {
         advice.extend(self.node_counts());
         let members = situation.facts.nodes.len();
         if situation.mode == Mode::Asynchronous && !situation.config.standby_cluster && 1 < members {
-            advice.push((
-                "synchronous_mode on or quorum: then whoever takes over has every acknowledged commit, and commits wait for a standby"
-                    .to_owned(),
-                Some(format!("patronictl edit-config {scope} -s synchronous_mode=quorum   (Patroni 4.0 and newer)")),
-            ));
+            let value = if situation.behaviours.has(Behaviour::QuorumCommit) { "quorum" } else { "true" };
+            let what =
+                "to lose no commit: then whoever takes over has every acknowledged one, and commits wait for a standby";
+            advice.push((what.to_owned(), Some(format!("patronictl edit-config {scope} -s synchronous_mode={value}"))));
         }
         advice
     }
@@ -66,13 +67,11 @@ impl QuorumReport<'_> {
     fn node_counts(&self) -> Option<Advice> {
         let present = self.steady.or_else(|| self.tolerance())?;
         let better = |choice: &&super::choices::Choice| present.failover < choice.tolerance.failover;
-        let choice =
-            self.choices.iter().filter(better).max_by_key(|choice| (choice.tolerance.failover, -choice.node_count))?;
+        let choice = self.choices.iter().find(better)?;
         let scope = &self.situation.facts.scope;
         let Tolerance { failover, .. } = choice.tolerance;
         let what = format!(
-            "synchronous_node_count {}: a failover survives any {}; but commits then wait for {} standbys, and for the \
-             leader's next loop when one of them is lost",
+            "synchronous_node_count {}: then a failover survives the loss of any {} members; but commits wait for {} standbys",
             choice.node_count,
             failover.unwrap_or(0),
             choice.node_count

@@ -11,7 +11,7 @@ use crate::decision::prediction::facts::Facts;
 use crate::decision::race::{Comparison, Entry, Meaning, Requirement, enter};
 use crate::decision::view::{Answers, View};
 use crate::model::behaviour::Behaviours;
-use crate::model::cluster::{Cluster, LocalState};
+use crate::model::cluster::{Cluster, LocalState, Tags};
 use crate::model::config::global::GlobalConfig;
 use crate::model::version::PatroniVersion;
 
@@ -145,9 +145,23 @@ impl<'a> Contest<'a> {
         })
     }
 
-    /// The nodes whose vote would count for another one, were they not ahead of it.
-    pub fn voting(&self) -> Nodes {
-        self.with_racers(0, |racers| racers.iter().fold(0, |set, racer| set | racer.would_vote))
+    /// The nodes whose vote would count for a node of the release `version` that is ahead of all.
+    pub fn voting(&self, version: PatroniVersion) -> Nodes {
+        let Some(reading) = reading(self.facts, version) else { return 0 };
+        let local = LocalState {
+            running: true,
+            starting: false,
+            primary: false,
+            timeline: None,
+            lsn: i128::MAX,
+            watchdog_healthy: true,
+            system_identifier: String::new(),
+            tags: Tags::default(),
+        };
+        let view = reading.view("", Behaviours::of(version), &local, self.facts.now);
+        let outsider = Comparison::by_outsider(view);
+        let votes = |name: &str| outsider.meaning(name, &mut Vec::new()) == Ok(Meaning::Vote);
+        (0..self.names.len()).filter(|index| votes(self.names[*index])).fold(0, add)
     }
 
     /// The nodes that could win with everybody's help once `lost` are gone.
@@ -230,6 +244,21 @@ fn racers(facts: &Facts, names: &[&str], lost: Nodes) -> Vec<Racer> {
     names.iter().map(racer).collect()
 }
 
+impl Reading {
+    fn view<'a>(&'a self, name: &'a str, behaviours: Behaviours, local: &'a LocalState, now: f64) -> View<'a> {
+        View {
+            name,
+            behaviours,
+            cluster: &self.after,
+            config: &self.config,
+            old_cluster: &self.before,
+            local,
+            answers: &self.answers,
+            now,
+        }
+    }
+}
+
 /// `None`: Patroni's loader fails on the data.
 fn reading(facts: &Facts, version: PatroniVersion) -> Option<Reading> {
     let before = facts.cluster(version).ok()?;
@@ -245,16 +274,7 @@ fn racer(
     reading: &Reading,
     now: f64,
 ) -> Racer {
-    let view = |local| View {
-        name,
-        behaviours: Behaviours::of(version),
-        cluster: &reading.after,
-        config: &reading.config,
-        old_cluster: &reading.before,
-        local,
-        answers: &reading.answers,
-        now,
-    };
+    let view = |local| reading.view(name, Behaviours::of(version), local, now);
     let has_all = local.primary || reading.after.sync.leader_matches(name);
     let mut steps = Vec::new();
     let entry = enter(&view(local), &mut steps);

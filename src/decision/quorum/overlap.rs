@@ -59,9 +59,9 @@ impl Overlap {
         let all: Vec<&str> =
             voters.iter().copied().chain(commits.names.iter().map(String::as_str).filter(stranger)).collect();
         Self::Holds(format!(
-            "of {} any {} acknowledge a commit and any {size} {what}: {} + {size} > {}, so these have a member in common",
-            all.join(", "),
+            "{} of {} acknowledge a commit, {size} of them {what}; {} + {size} > {}: at least one is in both",
             commits.needed,
+            all.join(", "),
             commits.needed,
             all.len()
         ))

@@ -112,7 +112,7 @@ fn seat(
     let has_key = cluster.member(name).is_some();
     let is_answering = matches!(node.status, MemberStatus::Reachable { .. });
     let bit = 1 << index;
-    let is_voting = contest.is_some_and(|contest| contest.voting() & bit != 0);
+    let is_voting = contest.is_some_and(|contest| contest.voting(situation.version) & bit != 0);
     let may_win = contest
         .is_some_and(|contest| contest.eligible(situation.leader.map_or(0, |leader| situation.bit(leader))) & bit != 0)
         && !is_leader;
@@ -203,7 +203,7 @@ fn absent(node: &NodeFacts, has_key: bool) -> String {
     let tags = &node.local.tags;
     if !node.local.running {
         match &node.status {
-            MemberStatus::Unreachable { reason } => format!("not running as far as is known: {reason}"),
+            MemberStatus::Unreachable { .. } => silence(&node.status),
             MemberStatus::Reachable { .. } => "its PostgreSQL is not running".to_owned(),
         }
     } else if tags.nostream {
@@ -216,6 +216,17 @@ fn absent(node: &NodeFacts, has_key: bool) -> String {
         "it has no member key".to_owned()
     } else {
         "the leader does not list it among its standbys".to_owned()
+    }
+}
+
+/// Why a node does not answer, in words.
+pub(super) fn silence(status: &MemberStatus) -> String {
+    match status {
+        MemberStatus::Unreachable { reason } if reason.starts_with("it") || reason.starts_with("there") => {
+            reason.clone()
+        }
+        MemberStatus::Unreachable { reason } => format!("its REST API does not answer ({reason})"),
+        MemberStatus::Reachable { .. } => "it answers".to_owned(),
     }
 }
 
@@ -261,7 +272,7 @@ fn election(
     reasons.extend(own.iter().map(|text| Reason { text: text.clone(), from: from_node.clone() }));
     let limitation = node.status.limitation().ok().flatten();
     let limited = limitation.map(|limitation| match (&node.status, limitation) {
-        (MemberStatus::Unreachable { reason }, _) => reason.clone(),
+        (MemberStatus::Unreachable { .. }, _) => silence(&node.status),
         (_, limitation) => explain_limitation(limitation).to_owned(),
     });
     if let Some(text) = limited.clone().filter(|text| !own.contains(text)) {

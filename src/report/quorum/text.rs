@@ -19,7 +19,7 @@ const SECTION_INDENT: usize = 18;
 /// At most so many kinds of losses are shown.
 const MAXIMUM_ROWS: usize = 14;
 /// Of members that are alike, so many are named.
-const MAXIMUM_NAMES: usize = 6;
+const MAXIMUM_NAMES: usize = 4;
 
 /// Writes the report as text.
 ///
@@ -311,7 +311,7 @@ impl<'a, W: Write> Text<'a, '_, W> {
         };
         let rows: Vec<[Cell; 5]> = report.seats.iter().map(row).collect();
         writeln!(self.out)?;
-        let heading = ["member", "role", commit.as_str(), election.as_str(), "lag"];
+        let heading = ["member", "role", commit.as_str(), election.as_str(), "lag, bytes"];
         table::write(heading, &rows, self.look.palette, self.width, self.out)?;
         if is_hosting {
             for seat in &report.seats {
@@ -354,13 +354,8 @@ impl<'a, W: Write> Text<'a, '_, W> {
             if !outcome.holds(Property::Failover) {
                 text.push_str(": nobody takes over");
             } else if outcome.is_race {
-                let winners: Vec<String> =
-                    margins.contest.names_of(outcome.winners).iter().map(|it| (*it).to_owned()).collect();
-                text.push_str(&format!(
-                    ": {} takes over, writes {}",
-                    named(&winners, " or "),
-                    self.writes_text(outcome.writes)
-                ));
+                let winners = winners_text(margins, lost);
+                text.push_str(&format!(": {winners} takes over, writes {}", self.writes_text(outcome.writes)));
             } else {
                 text.push_str(&format!(": no failover is needed, writes {}", self.writes_text(outcome.writes)));
             }
@@ -599,13 +594,21 @@ fn failover(margins: &Margins<'_>, lost: Nodes, alike: usize) -> Cell {
         };
         return Cell::painted(why, Palette::bad);
     }
-    let winners: Vec<String> =
-        margins.contest.names_of(outcome.winners).iter().map(|name| (*name).to_owned()).collect();
-    Cell::new(match (alike, winners.len()) {
-        (1, _) => format!("yes: {}", named(&winners, " or ")),
+    Cell::new(match (alike, outcome.winners.count_ones()) {
+        (1, _) => format!("yes: {}", winners_text(margins, lost)),
         (_, 1) => "yes: 1 may win".to_owned(),
         (_, count) => format!("yes: {count} may win"),
     })
+}
+
+/// `pg2 or pg3`, `any of the 6 others`.
+fn winners_text(margins: &Margins<'_>, lost: Nodes) -> String {
+    let winners = margins.outcome(lost).winners;
+    let names: Vec<String> = margins.contest.names_of(winners).iter().map(|name| (*name).to_owned()).collect();
+    match winners == margins.contest.all() & !lost && MAXIMUM_NAMES < names.len() {
+        true => format!("any of the {} others", names.len()),
+        false => named(&names, " or "),
+    }
 }
 
 fn counted_i128(number: i128, noun: &str) -> String {
@@ -633,7 +636,13 @@ fn set_text(margins: &Margins<'_>, alike: &Alike) -> String {
         let names: Vec<String> = class.iter().map(|index| margins.contest.names[*index].to_owned()).collect();
         match *taken == names.len() {
             true => whole.extend(names),
-            false if *taken == 1 && alike.parts.len() == 1 => parts.push(named(&names, " or ")),
+            false if *taken == 1 && alike.parts.len() == 1 && names.len() <= MAXIMUM_NAMES => {
+                parts.push(names.join(" or "))
+            }
+            false if names.len() <= MAXIMUM_NAMES => parts.push(format!("{taken} of {}", names.join(", "))),
+            false if class.len() + margins.leader().count_ones() as usize == margins.contest.names.len() => {
+                parts.push(format!("{taken} of the {} replicas", names.len()));
+            }
             false => parts.push(format!("{taken} of {}", named(&names, ", "))),
         }
     }
