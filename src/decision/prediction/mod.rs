@@ -5,6 +5,7 @@ mod explanation;
 pub mod facts;
 mod open;
 pub mod releases;
+pub mod shutdown;
 mod ways;
 
 use crate::decision::api::{Kind, Request};
@@ -14,9 +15,11 @@ use crate::model::cluster::Raised;
 use crate::model::snapshot::ClusterSnapshot;
 use crate::model::version::PatroniVersion;
 
-pub use explanation::{describe, wal_position};
+pub use explanation::{describe, explain, seen, wal_position};
 pub use open::{Assumption, Dependency};
+pub use open::{examine, supposed_key};
 pub use ways::Way;
+pub(in crate::decision) use ways::change_config;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,7 +145,7 @@ pub struct Racer {
 pub struct LogLine {
     /// The node.
     pub node: String,
-    /// `INFO` or `WARNING`.
+    /// `INFO`, `WARNING` or `ERROR`.
     pub level: String,
     /// The text behind the level.
     pub text: String,
@@ -210,6 +213,8 @@ pub struct Prediction {
     pub scope: String,
     /// The present leader.
     pub leader: Option<String>,
+    /// `ttl`, seconds, as the leader reads it.
+    pub ttl_seconds: i128,
     /// The answer.
     pub verdict: Verdict,
     /// What happens in the most likely world: the input as it is, with the assumptions.
@@ -265,6 +270,7 @@ pub fn predict(snapshot: &ClusterSnapshot, question: &Question, options: Options
         question: question.clone(),
         scope: facts.scope.clone(),
         leader: facts.leader().map(str::to_owned),
+        ttl_seconds: facts.config(facts.leader_version()).ttl_seconds,
         verdict,
         depends_on,
         assumptions,
