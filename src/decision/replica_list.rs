@@ -91,20 +91,27 @@ fn is_open(replica: &Replica<'_>) -> bool {
     matches!(replica.choice, Choice::Chosen { .. })
 }
 
-/// Of several connections by the same name the last one counts.
+/// Of several connections by the same name the last one counts, and of several spellings the one that came up last.
 fn supersede(replicas: &mut [Replica<'_>]) {
-    for index in 0..replicas.len() {
-        let is_same = |other: &Replica<'_>| is_open(other) && is_namesake(other, &replicas[index]);
-        if is_open(&replicas[index]) && replicas[index + 1..].iter().any(is_same) {
-            replicas[index].choice = Choice::Superseded;
-        }
+    let rank = |index: usize| {
+        let name = &replicas[index].row.application_name;
+        let first = replicas.iter().position(|other| is_open(other) && other.row.application_name == *name);
+        (first, index)
+    };
+    let open: Vec<usize> = (0..replicas.len()).filter(|index| is_open(&replicas[*index])).collect();
+    let is_superseded = |index: &usize| {
+        open.iter().any(|other| is_namesake(&replicas[*other], &replicas[*index]) && rank(*index) < rank(*other))
+    };
+    let superseded: Vec<usize> = open.iter().copied().filter(is_superseded).collect();
+    for index in superseded {
+        replicas[index].choice = Choice::Superseded;
     }
 }
 
 /// The place of a row among its like: that of the first of its name.
 fn place(replicas: &[Replica<'_>], index: usize) -> usize {
     let is_first = |other: &Replica<'_>| other.choice == Choice::Superseded && is_namesake(other, &replicas[index]);
-    replicas[..index].iter().position(is_first).unwrap_or(index)
+    replicas.iter().position(is_first).map_or(index, |first| first.min(index))
 }
 
 fn is_namesake(one: &Replica<'_>, two: &Replica<'_>) -> bool {

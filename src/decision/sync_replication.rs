@@ -738,6 +738,15 @@ mod tests {
     }
 
     #[test]
+    fn of_connections_by_one_name_the_last_spelling_counts() {
+        let world = World { dcs: ON, names: "", rows: "pg2 async 90, PG2 async 80, pg2 async 100", postgres: POSTGRES };
+        assert_eq!(written("4.1.5", &world), "names PG2; 2 s");
+        let world = World { rows: "pg2 async 90, pg3 async 95, pg2 async 100", ..world };
+        assert_eq!(written("4.1.5", &world), "names pg2; 2 s");
+        assert_eq!(written("3.0.2", &world), "names pg2; 2 s");
+    }
+
+    #[test]
     fn a_nofailover_standby_counts_in_quorum_mode_only_if_there_are_too_few_others() {
         let dcs = |count: u32| {
             let config = format!("config {{\"synchronous_mode\": \"quorum\", \"synchronous_node_count\": {count}}}\n");
