@@ -203,9 +203,9 @@ impl<'a> Members<'a> {
         let mut current = member;
         // A chain without a circle ends after as many steps as there are members.
         for _ in 0..=self.by_name.len() {
-            let Some(from) = replicatefrom(current)? else {
+            let Some(from) = upstream(current)? else {
                 let cascades = current.name != member.name && connected.contains(&current.name);
-                return Ok(cascades.then(|| replicatefrom(member).ok().flatten()).flatten());
+                return if cascades { upstream(member) } else { Ok(None) };
             };
             match self.get(from) {
                 Some(upstream) => current = upstream,
@@ -216,9 +216,8 @@ impl<'a> Members<'a> {
     }
 }
 
-fn replicatefrom(member: &Member) -> Result<Option<&str>, Raised> {
-    let tags = member.tags.as_ref().map_err(Clone::clone)?;
-    Ok(tags.replicatefrom.as_deref().filter(|from| !from.is_empty()))
+fn upstream(member: &Member) -> Result<Option<&str>, Raised> {
+    member.tags.as_ref().map_err(Clone::clone)?.upstream()
 }
 
 fn nosync(view: &View<'_>, member: &Member) -> Result<bool, Raised> {
