@@ -15,9 +15,11 @@ use crate::model::cluster::Raised;
 use crate::model::snapshot::ClusterSnapshot;
 use crate::model::version::PatroniVersion;
 
-pub use explanation::{describe, wal_position};
+pub use explanation::{describe, explain, seen, wal_position};
 pub use open::{Assumption, Dependency};
+pub use open::{examine, supposed_key};
 pub use ways::Way;
+pub(in crate::decision) use ways::change_config;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]

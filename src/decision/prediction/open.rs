@@ -303,7 +303,7 @@ fn key_alternative(name: &str, key: &'static str, text: Option<&str>) -> Alterna
 }
 
 /// A key as it would be with this value.
-pub(super) fn supposed_key(text: &str) -> DcsKey {
+pub fn supposed_key(text: &str) -> DcsKey {
     // Nothing points into a supposed value.
     let source = SourceId(u32::MAX);
     DcsKey {
