@@ -4,7 +4,7 @@
 //! `cargo run --release --example verdicts -- --patroni-version 4.0.6 < scenarios.jsonl > verdicts.jsonl`
 
 mod gates;
-mod json;
+pub mod json;
 mod scenario;
 mod status;
 mod sync;
@@ -21,7 +21,7 @@ use json::Json;
 use scenario::{NOWHERE, Scenario};
 
 /// The parts of a verdict, as `--only` names them.
-const PARTS: &[&str] = &["status", "api", "leader", "shutdown", "race", "ctl", "sync"];
+pub const PARTS: &[&str] = &["status", "api", "leader", "shutdown", "race", "ctl", "sync"];
 
 fn main() -> ExitCode {
     let mut version = None;
