@@ -81,9 +81,10 @@ impl Racer {
         self.decided.unwrap_or_else(wins)
     }
 
-    /// Whether it could take the lock while `alive` answer if all of them were as far as it is, or less far.
-    fn could_take_lock(&self, alive: Nodes) -> bool {
-        let votes = self.start + i128::from((self.would_vote & alive).count_ones());
+    /// Whether it could take the lock while `alive` answer, if all of them but for those `ahead`, who do not stop it, were as
+    /// far as it is, or less far.
+    fn could_take_lock(&self, alive: Nodes, ahead: Nodes) -> bool {
+        let votes = self.start + i128::from((self.would_vote & alive & !ahead).count_ones());
         self.decided.unwrap_or_else(|| self.always_blocks & alive == 0 && self.requirement.is_met(votes, 0))
     }
 }
@@ -140,7 +141,9 @@ impl<'a> Contest<'a> {
             needed <= i128::from(silent.count_ones()) + unknown
         };
         self.with_racers(lost, |racers| {
-            let is_one = |index: &usize| racers[*index].could_take_lock(alive) && may_lack(&racers[*index], *index);
+            let have_all = (0..racers.len()).filter(|index| racers[*index].has_all).fold(0, add);
+            let is_one =
+                |index: &usize| racers[*index].could_take_lock(alive, have_all) && may_lack(&racers[*index], *index);
             self.indices(alive).filter(is_one).fold(0, add)
         })
     }
@@ -168,7 +171,7 @@ impl<'a> Contest<'a> {
     pub fn eligible(&self, lost: Nodes) -> Nodes {
         let alive = self.all() & !lost;
         self.with_racers(lost, |racers| {
-            let could_win = |index: &usize| racers[*index].could_take_lock(alive);
+            let could_win = |index: &usize| racers[*index].could_take_lock(alive, 0);
             (0..racers.len()).filter(could_win).fold(0, add)
         })
     }

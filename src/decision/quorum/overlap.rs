@@ -51,7 +51,7 @@ impl Overlap {
         electing.truncate(size);
         let electing: Vec<String> = electing.into_iter().map(str::to_owned).collect();
         let others: Vec<String> = commits.names.iter().filter(|name| !is_in(&electing, name)).cloned().collect();
-        let needed = usize::try_from(commits.needed.max(0)).unwrap_or(usize::MAX);
+        let needed = usize::try_from(commits.least.max(0)).unwrap_or(usize::MAX);
         if needed <= others.len() {
             return Self::Broken { acknowledging: others.into_iter().take(needed).collect(), electing };
         }
@@ -60,9 +60,9 @@ impl Overlap {
             voters.iter().copied().chain(commits.names.iter().map(String::as_str).filter(stranger)).collect();
         Self::Holds(format!(
             "{} of {} acknowledge a commit, {size} of them {what}; {} + {size} > {}: at least one is in both",
-            commits.needed,
+            commits.least,
             all.join(", "),
-            commits.needed,
+            commits.least,
             all.len()
         ))
     }

@@ -626,7 +626,7 @@ fn tolerated_text(tolerated: Option<usize>, members: usize) -> String {
 }
 
 /// `pg1 and 1 of pg2, pg3`.
-fn set_text(margins: &Margins<'_>, alike: &Alike) -> String {
+pub fn set_text(margins: &Margins<'_>, alike: &Alike) -> String {
     if alike.parts.iter().map(|(taken, _)| taken).sum::<usize>() == margins.contest.names.len() {
         return "all members".to_owned();
     }
