@@ -221,6 +221,8 @@ fn member_extra() -> impl Strategy<Value = &'static str> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Every set of standbys that may have acknowledged a commit is tried in a race of its own.
     #[test]
     fn commits_are_lost_where_whole_races_lose_them(
@@ -347,6 +349,9 @@ fn table() -> String {
         let members = margins.contest.names.len();
         let commit = match (situation.mode, commits.needed) {
             (_, 0) => "nobody".to_owned(),
+            (Mode::Quorum, needed) if commits.least < needed => {
+                format!("any {} or {needed} of {}", commits.least, commits.names.join(", "))
+            }
             (Mode::Quorum, needed) => format!("any {needed} of {}", commits.names.join(", ")),
             (_, _) => format!("all of {}", commits.names.join(", ")),
         };

@@ -41,14 +41,18 @@ impl QuorumReport<'_> {
         }
         for seat in &self.seats {
             let is_replica = situation.leader != Some(seat.name.as_str());
-            let votes_count = self.votes_needed.is_some();
+            let votes_count = self.votes_needed.is_some() && seat.has_seat && !seat.votes;
             let node = situation.facts.nodes.get(&seat.name);
             let is_tagged = node.is_some_and(|node| node.local.running && node.local.tags.nofailover());
-            if is_replica && votes_count && seat.has_seat && !seat.votes && is_tagged {
-                let what = format!(
-                    "{} holds a seat but never votes: take nofailover (failover_priority 0) away, or give it nosync as well",
-                    seat.name
-                );
+            let nobody_can_win = self.tolerance().is_some_and(|tolerance| tolerance.failover == Some(0));
+            if is_replica && is_tagged && (votes_count || nobody_can_win) {
+                let what = match votes_count {
+                    true => {
+                        "holds a seat but never votes: take nofailover (failover_priority 0) away, or give it nosync, too"
+                    }
+                    false => "must not be promoted: take nofailover (failover_priority 0) away",
+                };
+                let what = format!("{} {what}", seat.name);
                 advice.push((what, Some(format!("in its patroni.yml, then: patronictl reload {scope} {}", seat.name))));
             }
         }

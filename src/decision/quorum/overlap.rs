@@ -58,6 +58,12 @@ impl Overlap {
         let stranger = |name: &&str| !voters.iter().any(|known| known.to_lowercase() == name.to_lowercase());
         let all: Vec<&str> =
             voters.iter().copied().chain(commits.names.iter().map(String::as_str).filter(stranger)).collect();
+        if situation.mode != Mode::Quorum {
+            return Self::Holds(format!(
+                "every commit is on all of {}, and only they may take over",
+                voters.join(", ")
+            ));
+        }
         Self::Holds(format!(
             "{} of {} acknowledge a commit, {size} of them {what}; {} + {size} > {}: at least one is in both",
             commits.least,

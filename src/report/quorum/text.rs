@@ -280,6 +280,9 @@ impl<'a, W: Write> Text<'a, '_, W> {
             (Mode::Asynchronous, _) => "commit".to_owned(),
             (_, 0) => "commit: waits for nobody".to_owned(),
             (_, needed) if report.commits.any_standby => format!("commit: any {needed} standby"),
+            (Mode::Quorum, needed) if report.commits.least < needed => {
+                format!("commit: any {} or {needed} of {names}", report.commits.least)
+            }
             (Mode::Quorum, needed) => format!("commit: any {needed} of {names}"),
             (Mode::Synchronous, needed) => format!("commit: all {needed}"),
         };
