@@ -100,6 +100,36 @@ fn what_has_to_happen_at_shutdown_is_an_assumption() {
 }
 
 #[test]
+fn the_lock_goes_before_postgresql_has_stopped_if_somebody_has_the_last_wal() {
+    let shutdown = |release: &str, replication_state: &str| {
+        let mut keys = keys();
+        for name in ["pg2", "pg3"] {
+            let value = keys.get_mut(&format!("/service/demo/members/{name}")).expect("the member has a key");
+            let text = value.as_str().expect("a text");
+            *value = json!(text.replace("streaming", replication_state).replace("67109000", "67108992"));
+        }
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{release}-{replication_state}.json"));
+        fs::write(&file, Value::Object(keys).to_string()).expect("the dump is written");
+        let question = format!("predict switchover --patroni-version {release}");
+        answer(&question, &[&file.to_string_lossy()])["shutdown"].clone()
+    };
+    let logs = |shutdown: &Value| {
+        let lines = shutdown["log_lines"].as_array().expect("log lines").iter();
+        lines.map(|line| line["text"].as_str().expect("a text").to_owned()).collect::<Vec<_>>()
+    };
+    let early = shutdown("4.0.6", "streaming");
+    assert_eq!(early["gives_lock_away_early"], true);
+    assert_eq!(logs(&early), ["Demoting self (graceful)"]);
+    let late = shutdown("4.0.6", "in archive recovery");
+    assert_eq!(late["gives_lock_away_early"], false);
+    assert_eq!(logs(&late)[1], "Member pg2 exceeds maximum replication lag");
+    let silent = shutdown("2.1.1", "streaming");
+    assert_eq!((&silent["gives_lock_away_early"], logs(&silent)), (&json!(false), Vec::new()));
+    let refused = answer("predict switchover --candidate pg2", &[BUG]);
+    assert_eq!(refused["shutdown"], Value::Null, "the leader does not step down");
+}
+
+#[test]
 fn the_way_decides_which_gates_count() {
     let capture = "fixtures/captured/all-replicas-nofailover-415";
     let gate = |via: &str| {
@@ -293,6 +323,25 @@ fn every_release_in_turn_shows_what_an_upgrade_changes() {
         .map(|group| &group["releases"])
         .collect();
     assert_eq!(refusing, [&json!(["4.0.5"])]);
+    assert_eq!(deciding(&document), ["leader-counts-votes", "named-candidate-skips-quorum"]);
+    let lagging = "fixtures/captured/receive-lag-415";
+    let (_, stdout, _) = patrolint(&[&question[..6], &[lagging, "--format", "json"]].concat());
+    let document: Value = serde_json::from_str(&stdout).expect("it is JSON");
+    assert_eq!(deciding(&document), ["status-holds-position"]);
     let (code, _, stderr) = patrolint(&["quorum", "--patroni-version", "all", BUG]);
     assert_eq!((code, stderr.as_str()), (2, "error: --patroni-version all goes with predict alone\n"));
+}
+
+/// The names of the behaviours that decide, change by change.
+fn deciding(document: &Value) -> Vec<&str> {
+    let changes = document["changes"].as_array().expect("changes");
+    let behaviours = changes.iter().flat_map(|change| change["behaviours"].as_array().expect("behaviours"));
+    behaviours.map(|behaviour| behaviour["name"].as_str().expect("a name")).collect()
+}
+
+#[test]
+fn a_crash_of_a_replica_is_no_failover() {
+    let (code, stdout, _) = patrolint(&["predict", "crash", "pg2", BUG]);
+    assert_eq!(code, 0);
+    assert!(stdout.starts_with("NO FAILOVER  crash of pg2 (cluster demo): pg1 stays leader\n"), "{stdout}");
 }

@@ -11,6 +11,7 @@ pub mod prediction;
 pub mod quorum;
 pub mod quorum_state;
 pub mod race;
+pub mod shutdown;
 pub mod standby_names;
 pub mod step;
 pub mod sync_replication;

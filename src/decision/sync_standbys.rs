@@ -377,7 +377,7 @@ impl<'a> Members<'a> {
     fn of(view: &View<'a>) -> Result<Self, Raised> {
         let has_cascades = view.has(Behaviour::CascadingStandbysAreNotSync);
         let mut by_name: Vec<(String, &'a Member)> = Vec::new();
-        for member in &view.cluster.members {
+        for member in view.cluster.members.iter() {
             if has_cascades && !(is_running(member) && !nosync(view, member)?) {
                 continue;
             }

@@ -117,6 +117,12 @@ pub enum Behaviour {
     QuorumNeedsMultipleSync,
     /// In quorum mode the leader copes with standbys that joined and left before they had caught up.
     QuorumQuickLeaveHandled,
+    /// While PostgreSQL shuts down the leader asks whether anybody has received the shutdown checkpoint.
+    ShutdownAsksMembers,
+    /// A node reads the cluster's timeline first of all, so that a malformed `/history` is always logged.
+    RaceReadsTimelineFirst,
+    /// The REST API's warning about a failover with a leader says `specified`, not `specifed`.
+    SpellsSpecified,
     /// The leader's position is read from `/status`.
     StatusHoldsPosition,
     /// `/status` may be a bare number.
@@ -525,6 +531,32 @@ pub const TABLE: &[Row] = &[
         releases: &[(v(4, 0, 5), None)],
     },
     Row {
+        behaviour: Behaviour::ShutdownAsksMembers,
+        name: "shutdown-asks-members",
+        summary: "the leader gives the lock away as soon as a healthy member has received the shutdown checkpoint; earlier \
+                  releases hold it until PostgreSQL has stopped",
+        source: "patroni/ha.py, Ha.demote",
+        pull_request: None,
+        releases: &[(v(2, 1, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::RaceReadsTimelineFirst,
+        name: "race-reads-timeline-first",
+        summary: "a node in the race reads the timeline of the cluster before anything else and logs a malformed /history, \
+                  even without check_timeline",
+        source: "patroni/ha.py, Ha._is_healthiest_node",
+        pull_request: None,
+        releases: &[(v(3, 3, 9), Some(v(4, 0, 0))), (v(4, 0, 8), Some(v(4, 1, 0))), (v(4, 1, 1), None)],
+    },
+    Row {
+        behaviour: Behaviour::SpellsSpecified,
+        name: "spells-specified",
+        summary: "the warning of the REST API about a failover with a leader says specified; earlier it said specifed",
+        source: "patroni/api.py, RestApiHandler.do_POST_failover",
+        pull_request: None,
+        releases: &[(v(3, 3, 5), Some(v(4, 0, 0))), (v(4, 0, 4), None)],
+    },
+    Row {
         behaviour: Behaviour::StatusHoldsPosition,
         name: "status-holds-position",
         summary: "lag is measured against the position in /status; earlier, against /optime/leader alone",
@@ -655,6 +687,11 @@ impl Behaviours {
         let version = version.max(OLDEST_COVERED);
         let held = TABLE.iter().filter(|row| row.holds_in(version));
         Self(held.fold(0, |set, row| set | 1 << row.behaviour as u8))
+    }
+
+    /// This set with `behaviour` the other way round: what a release that differs in it alone would do.
+    pub fn flipped(self, behaviour: Behaviour) -> Self {
+        Self(self.0 ^ (1 << behaviour as u8))
     }
 
     /// Whether this set holds `behaviour`.

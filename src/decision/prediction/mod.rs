@@ -5,6 +5,7 @@ mod explanation;
 pub mod facts;
 mod open;
 pub mod releases;
+pub mod shutdown;
 mod ways;
 
 use crate::decision::api::{Kind, Request};
@@ -144,7 +145,7 @@ pub struct Racer {
 pub struct LogLine {
     /// The node.
     pub node: String,
-    /// `INFO` or `WARNING`.
+    /// `INFO`, `WARNING` or `ERROR`.
     pub level: String,
     /// The text behind the level.
     pub text: String,
@@ -212,6 +213,8 @@ pub struct Prediction {
     pub scope: String,
     /// The present leader.
     pub leader: Option<String>,
+    /// `ttl`, seconds, as the leader reads it.
+    pub ttl_seconds: i128,
     /// The answer.
     pub verdict: Verdict,
     /// What happens in the most likely world: the input as it is, with the assumptions.
@@ -267,6 +270,7 @@ pub fn predict(snapshot: &ClusterSnapshot, question: &Question, options: Options
         question: question.clone(),
         scope: facts.scope.clone(),
         leader: facts.leader().map(str::to_owned),
+        ttl_seconds: facts.config(facts.leader_version()).ttl_seconds,
         verdict,
         depends_on,
         assumptions,

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use crate::decision::api::Kind;
+use crate::decision::prediction::shutdown::ShutdownReport;
 use crate::decision::prediction::{
     Count, Gate, GateReport, GateVerdict, LogLine, Prediction, Question, Racer, Verdict, Via,
 };
@@ -62,6 +63,11 @@ impl<W: Write> Text<'_, W> {
             Verdict::Depends => {
                 let word = self.palette.open("DEPENDS");
                 writeln!(self.out, "{word}  {subject} (cluster {scope}): the input lacks what decides")
+            }
+            Verdict::Accepted if is_crash && evaluation.keeps_leader() => {
+                let word = self.palette.good("NO FAILOVER");
+                let leader = evaluation.winners.join(" or ");
+                writeln!(self.out, "{word}  {subject} (cluster {scope}): {leader} stays leader")
             }
             Verdict::Accepted if is_crash => {
                 let word = self.palette.good("FAILOVER");
@@ -166,6 +172,9 @@ impl<W: Write> Text<'_, W> {
         let gate = self.prediction.evaluation.gate;
         for report in self.prediction.evaluation.gates.iter().filter(|report| Some(report.gate) == gate) {
             self.log_lines(&report.log_lines)?;
+        }
+        if let Some(shutdown) = reached_shutdown(self.prediction) {
+            self.log_lines(&shutdown.log_lines)?;
         }
         for remark in &self.prediction.remarks {
             self.section("Note", std::slice::from_ref(remark))?;
@@ -368,7 +377,30 @@ fn row(report: &GateReport) -> [String; 4] {
     [report.gate.name().to_owned(), printable(&judged_on).into_owned(), verdict.to_owned(), because]
 }
 
+/// The shutdown of the leader, if the request gets that far now.
+fn reached_shutdown(prediction: &Prediction) -> Option<&ShutdownReport> {
+    let evaluation = &prediction.evaluation;
+    let goes_on = matches!(evaluation.gate, None | Some(Gate::Race)) && evaluation.http_status != Some(202);
+    evaluation.shutdown.as_ref().filter(|_| goes_on)
+}
+
+/// When the leader gives the lock away, as a sentence.
+fn lock_goes(shutdown: &ShutdownReport) -> String {
+    let ShutdownReport { node, because, .. } = shutdown;
+    match shutdown.gives_lock_away_early {
+        Some(true) => format!("{node} gives the lock away while PostgreSQL still shuts down: {because}."),
+        Some(false) => format!("{node} holds the lock until PostgreSQL has stopped: {because}."),
+        None => format!("{node} gives the lock away while PostgreSQL shuts down, or once it has stopped: {because}."),
+    }
+}
+
 fn consequences(prediction: &Prediction) -> Vec<String> {
+    let mut what = outcome(prediction);
+    what.extend(reached_shutdown(prediction).map(lock_goes));
+    what
+}
+
+fn outcome(prediction: &Prediction) -> Vec<String> {
     let evaluation = &prediction.evaluation;
     let stays = match &prediction.leader {
         Some(leader) => format!("{leader} stays leader."),
@@ -415,11 +447,13 @@ fn consequences(prediction: &Prediction) -> Vec<String> {
 }
 
 fn crash_losses(prediction: &Prediction) -> Vec<String> {
-    let is_unaffected = prediction.evaluation.gates.iter().all(|report| report.racers.is_empty());
-    match is_unaffected {
+    match prediction.evaluation.keeps_leader() {
         true => vec!["The leader is not among the lost nodes; it keeps its lock.".to_owned()],
         false => {
-            vec!["After ttl seconds at most the lock is free; the first one to take it is the new leader.".to_owned()]
+            vec![format!(
+                "After ttl ({} s) at most the lock is free; the first one to take it is the new leader.",
+                prediction.ttl_seconds
+            )]
         }
     }
 }
