@@ -22,15 +22,11 @@ impl QuorumReport<'_> {
             advice.push((what, Some(format!("patronictl resume {scope}"))));
         }
         if matches!(self.overlap, Overlap::Broken { .. }) {
-            let what = match self.outlook.writes.is_empty() || self.outlook.stuck.is_some() {
-                true => {
-                    "no failover now: a new leader may lack acknowledged commits, and the leader does not repair it by itself"
-                }
-                false => {
-                    "no failover now: a new leader may lack acknowledged commits until the leader has repaired it (above)"
-                }
+            let until = match self.outlook.writes.is_empty() || self.outlook.stuck.is_some() {
+                true => "and the leader does not bring it in order by itself",
+                false => "until the leader has brought /sync in order (above)",
             };
-            advice.push((what.to_owned(), Some(format!("patronictl pause {scope}"))));
+            advice.push((format!("no switchover now: a new leader may lack acknowledged commits, {until}"), None));
         }
         let is_standby = |name: &&String| situation.leader != Some(name.as_str());
         for name in situation.facts.nodes.keys().filter(is_standby) {

@@ -24,14 +24,22 @@ impl Overlap {
     /// Looks for two sets without a node in common.
     pub fn of(situation: &Situation<'_>, commits: &CommitQuorum) -> Self {
         if situation.mode == Mode::Asynchronous {
-            return Self::NotAsked("commits wait for nobody, so whoever takes over may lack some");
+            return Self::NotAsked(match situation.config.standby_cluster {
+                true => "a standby cluster makes no commits",
+                false => "commits wait for nobody, so whoever takes over may lack some",
+            });
         }
         if !situation.is_active {
             return Self::NotAsked(
                 "synchronous mode is not active yet: /sync has no leader, and anybody may take over",
             );
         }
-        let voters: Vec<&str> = situation.cluster.sync.voters().collect();
+        // The leader has every commit itself, so a set with it has the commit; the leader of /sync votes, too.
+        let sync = &situation.cluster.sync;
+        let is_leader =
+            |name: &&str| situation.leader.is_some_and(|leader| leader.to_lowercase() == name.to_lowercase());
+        let former = sync.leader().filter(|_| situation.leader.is_some_and(|leader| !sync.leader_matches(leader)));
+        let voters: Vec<&str> = sync.voters().chain(former).filter(|name| !is_leader(name)).collect();
         let is_in =
             |names: &[String], name: &str| names.iter().any(|known| known.to_lowercase() == name.to_lowercase());
         let (quorum, what) = match situation.mode {
