@@ -28,7 +28,7 @@ TOP = HERE.parent.parent
 TARGET = pathlib.Path(os.environ.get('CARGO_TARGET_DIR') or TOP / 'target')
 PARTS = ['api', 'ctl', 'leader', 'shutdown', 'race', 'status', 'sync']
 # Fields of a verdict that are not compared, by their path.
-IGNORED = ['version', 'load_logs', 'api.logs', 'ctl.output', 'ctl.note', 'leader.async', 'status.logs']
+IGNORED = ['version', 'load_logs']
 # How many disagreements are shown for each part and release.
 SHOWN = 5
 
