@@ -100,6 +100,36 @@ fn what_has_to_happen_at_shutdown_is_an_assumption() {
 }
 
 #[test]
+fn the_lock_goes_before_postgresql_has_stopped_if_somebody_has_the_last_wal() {
+    let shutdown = |release: &str, replication_state: &str| {
+        let mut keys = keys();
+        for name in ["pg2", "pg3"] {
+            let value = keys.get_mut(&format!("/service/demo/members/{name}")).expect("the member has a key");
+            let text = value.as_str().expect("a text");
+            *value = json!(text.replace("streaming", replication_state).replace("67109000", "67108992"));
+        }
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{release}-{replication_state}.json"));
+        fs::write(&file, Value::Object(keys).to_string()).expect("the dump is written");
+        let question = format!("predict switchover --patroni-version {release}");
+        answer(&question, &[&file.to_string_lossy()])["shutdown"].clone()
+    };
+    let logs = |shutdown: &Value| {
+        let lines = shutdown["log_lines"].as_array().expect("log lines").iter();
+        lines.map(|line| line["text"].as_str().expect("a text").to_owned()).collect::<Vec<_>>()
+    };
+    let early = shutdown("4.0.6", "streaming");
+    assert_eq!(early["gives_lock_away_early"], true);
+    assert_eq!(logs(&early), ["Demoting self (graceful)"]);
+    let late = shutdown("4.0.6", "in archive recovery");
+    assert_eq!(late["gives_lock_away_early"], false);
+    assert_eq!(logs(&late)[1], "Member pg2 exceeds maximum replication lag");
+    let silent = shutdown("2.1.1", "streaming");
+    assert_eq!((&silent["gives_lock_away_early"], logs(&silent)), (&json!(false), Vec::new()));
+    let refused = answer("predict switchover --candidate pg2", &[BUG]);
+    assert_eq!(refused["shutdown"], Value::Null, "the leader does not step down");
+}
+
+#[test]
 fn the_way_decides_which_gates_count() {
     let capture = "fixtures/captured/all-replicas-nofailover-415";
     let gate = |via: &str| {

@@ -196,7 +196,7 @@ pub(super) fn race_summary(report: &GateReport) -> String {
 }
 
 /// A step as a sentence.
-fn explain(step: &Step<'_>) -> String {
+pub fn explain(step: &Step<'_>) -> String {
     match step {
         Step::Demoting => "it shuts PostgreSQL down".to_owned(),
         Step::HistoryUnreadable(_) => "/history tells no timeline".to_owned(),
@@ -308,7 +308,7 @@ pub(super) fn remarks(facts: &Facts, question: &Question, evaluation: &Evaluatio
 }
 
 /// What the input held.
-pub(super) fn seen(snapshot: &ClusterSnapshot) -> Vec<String> {
+pub fn seen(snapshot: &ClusterSnapshot) -> Vec<String> {
     let mut seen = Vec::new();
     match &snapshot.dcs {
         Some(dcs) => {
