@@ -121,7 +121,10 @@ pub fn verdict(version: PatroniVersion, scenario: &Value) -> Value {
             answers: &answers,
             now,
         };
-        out.insert("api".to_owned(), api(&view, *kind, request));
+        let body =
+            scenario["request_body"].as_str().map(|text| Request::read(json::parse(NOWHERE, text).ok().as_ref()));
+        let asked = body.map_or_else(|| request.clone(), Option::unwrap_or_default);
+        out.insert("api".to_owned(), api(&view, *kind, &asked));
         // The oracle leaves out an option that a release of patronictl does not have.
         let takes_leader = *kind == Kind::Switchover || behaviours.has(Behaviour::CtlFailoverTakesLeader);
         let offered = Request {
@@ -177,7 +180,11 @@ fn written_key(request: &Request) -> String {
     if let Some(candidate) = request.candidate() {
         value.insert("member".to_owned(), json!(candidate));
     }
-    if let Some(at) = request.scheduled_at().filter(|at| parse_time(at) != ParsedTime::Invalid) {
+    let written = request.scheduled_at().and_then(|at| match parse_time(at) {
+        ParsedTime::Zoned { iso, .. } | ParsedTime::Naive(iso) => Some(iso),
+        ParsedTime::BadOffset | ParsedTime::Invalid => None,
+    });
+    if let Some(at) = written {
         value.insert("scheduled_at".to_owned(), json!(at));
     }
     Value::Object(value).to_string()
@@ -215,7 +222,7 @@ fn answers(rest: &Value, raw: &BTreeMap<String, String>, version: PatroniVersion
         for (name, url) in failsafe {
             if let Some(netloc) = url.as_str().and_then(netloc) {
                 urls.entry(netloc.to_owned()).or_insert_with(|| name.clone());
-                if !asked.iter().any(|(known, _)| *known == name) {
+                if !raw.contains_key(&format!("members/{name}")) {
                     asked.push((name, netloc.to_owned()));
                 }
             }

@@ -4,6 +4,8 @@ use crate::decision::view::View;
 use crate::model::behaviour::Behaviour;
 use crate::model::cluster::{Limitation, Member, Raised};
 use crate::model::time::{ParsedTime, parse_time};
+use crate::parse::python;
+use crate::parse::tree::Node;
 
 /// Which end point of the REST API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,23 @@ pub struct Request {
 }
 
 impl Request {
+    /// Reads the body of a request; `None`: it is no object, or one without keys, and Patroni answers 400 without a text.
+    ///
+    /// Source: patroni/api.py, `RestApiHandler._read_json_content` and `do_POST_failover`, 2.0.0 to 4.1.5.
+    pub fn read(body: Option<&Node>) -> Option<Self> {
+        let object = body?.as_mapping().filter(|object| !object.entries.is_empty())?;
+        let text = |name: &str| {
+            let value = object.get(name).map(|node| &node.value).filter(|value| python::truthy(value));
+            value.map(python::str)
+        };
+        let or_empty = |text: Option<String>| Some(text.unwrap_or_default());
+        Some(Self {
+            leader: or_empty(text("leader")),
+            candidate: or_empty(text("candidate").or_else(|| text("member"))),
+            scheduled_at: text("scheduled_at"),
+        })
+    }
+
     /// `leader`, if it is not empty.
     pub fn leader(&self) -> Option<&str> {
         self.leader.as_deref().filter(|text| !text.is_empty())
@@ -192,7 +211,7 @@ fn is_failover_possible(
     }
     let by_priority = view.config.synchronous_mode && !view.config.quorum_commit_mode;
     let members: Vec<&Member> = if let Some(candidate) = candidate {
-        if kind == Kind::Switchover && by_priority && !cluster.sync.is_standby(candidate) {
+        if kind == Kind::Switchover && by_priority && !cluster.sync.is_standby(candidate)? {
             return Ok(Some("candidate name does not match with sync_standby".to_owned()));
         }
         let members: Vec<_> = cluster.members.iter().filter(|member| member.name == candidate).collect();
@@ -201,7 +220,12 @@ fn is_failover_possible(
         }
         members
     } else if by_priority {
-        let members: Vec<_> = cluster.members.iter().filter(|member| cluster.sync.is_standby(&member.name)).collect();
+        let mut members = Vec::new();
+        for member in &cluster.members {
+            if cluster.sync.is_standby(&member.name)? {
+                members.push(member);
+            }
+        }
         if members.is_empty() {
             return Ok(Some(format!("{action} is not possible: can not find sync_standby")));
         }
@@ -252,7 +276,7 @@ fn schedule_error(scheduled_at: &str, kind: Kind, now: f64) -> Option<(u16, Stri
             Some((422, format!("Cannot schedule {action} in the past")))
         }
         ParsedTime::Zoned { .. } => None,
-        ParsedTime::Invalid => {
+        ParsedTime::Invalid | ParsedTime::BadOffset => {
             let text = "Unable to parse scheduled timestamp. It should be in an unambiguous format, e.g. ISO 8601";
             Some((422, text.to_owned()))
         }

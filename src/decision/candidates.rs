@@ -71,7 +71,7 @@ fn failover_candidates<'a>(view: &View<'a>, exclude_failover_candidate: bool) ->
     let mut candidates = Vec::new();
     for member in &view.cluster.members {
         let excluded = member.name == view.name || exclude_failover_candidate && named == Some(&member.name);
-        if sync_restricts && !view.cluster.sync.matches(&member.name) || excluded {
+        if sync_restricts && !view.cluster.sync.try_matches(&member.name)? || excluded {
             continue;
         }
         if nofailover(member)? || member.api_url.is_none() {
@@ -96,13 +96,18 @@ fn earlier_candidates<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<
     let is_named = |member: &Member| named.is_none_or(|named| named == member.name);
     let members: Vec<&Member> = if leads {
         let alone = view.has(Behaviour::NamedCandidateAlone);
-        let is_eligible = |member: &&Member| match view.config.synchronous_mode {
-            true => sync.matches(&member.name) && (!alone || is_named(member)),
-            false => is_named(member),
-        };
-        let mut members: Vec<&Member> = view.cluster.members.iter().filter(is_eligible).collect();
+        let mut members = Vec::new();
+        for member in &view.cluster.members {
+            let is_eligible = match view.config.synchronous_mode {
+                true => sync.try_matches(&member.name)? && (!alone || is_named(member)),
+                false => is_named(member),
+            };
+            if is_eligible {
+                members.push(member);
+            }
+        }
         if let Some(candidate) = named.filter(|_| view.config.synchronous_mode) {
-            let is_refused = if alone { members.is_empty() } else { !sync.matches(candidate) };
+            let is_refused = if alone { members.is_empty() } else { !sync.try_matches(candidate)? };
             if is_refused {
                 members.clear();
                 let sync_standby = sync.sync_standby();
@@ -114,12 +119,15 @@ fn earlier_candidates<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<
         let restricts = view.has(Behaviour::FormerLeaderLooksAtSync)
             && view.config.synchronous_mode
             && !(view.has(Behaviour::EmptySyncRestrictsNobody) && sync.is_empty());
-        let is_other = |member: &&Member| {
+        let mut members = Vec::new();
+        for member in &view.cluster.members {
             let is_party = Some(member.name.as_str()) == named
                 || failover.and_then(|failover| failover.leader.as_deref()) == Some(&member.name);
-            !is_party && (!restricts || sync.matches(&member.name))
-        };
-        view.cluster.members.iter().filter(is_other).collect()
+            if !is_party && (!restricts || sync.try_matches(&member.name)?) {
+                members.push(member);
+            }
+        }
+        members
     };
     let mut candidates = Vec::new();
     for member in members {

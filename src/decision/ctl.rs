@@ -113,11 +113,17 @@ fn decide(
         let suffix = if tells_apart { " or is tagged as nofailover" } else { "" };
         return refuses(format!("Member {candidate} does not exist in cluster {scope}{suffix}"));
     }
+    if tells_apart && let Some(candidate) = candidate {
+        // Only a question that --force leaves out hangs on it, but Patroni compares in any case.
+        cluster.sync.try_matches_or_leads(candidate)?;
+    }
     let scheduled_at = request.scheduled_at().filter(|text| *text != "now");
+    let mut written_at = None;
     if kind == Kind::Switchover
         && let Some(text) = scheduled_at
     {
-        if parse_time(text) == ParsedTime::Invalid {
+        let time = parse_time(text);
+        if time == ParsedTime::Invalid {
             return refuses(format!(
                 "Unable to parse scheduled timestamp ({text}). It should be in an unambiguous format (e.g. ISO \
                      8601)"
@@ -126,6 +132,12 @@ fn decide(
         if config.paused {
             return refuses("Can't schedule switchover in the paused state".to_owned());
         }
+        written_at = Some(match time {
+            ParsedTime::Zoned { iso, .. } => iso,
+            // patronictl adds the time zone of the machine that it runs on; here, UTC.
+            ParsedTime::Naive(iso) => iso + "+00:00",
+            ParsedTime::BadOffset | ParsedTime::Invalid => return Err(Raised::bad_offset()),
+        });
     }
     let to = match &cluster.leader {
         Some(leader) => Some(leader.clone()),
@@ -136,7 +148,7 @@ fn decide(
         request: Request {
             leader: leader.filter(|_| kind == Kind::Switchover || !tells_apart).map(str::to_owned),
             candidate: request.candidate.clone(),
-            scheduled_at: scheduled_at.map(str::to_owned),
+            scheduled_at: written_at,
         },
         to,
     })

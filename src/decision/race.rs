@@ -67,7 +67,7 @@ fn decide<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool, Raised
         return Ok(false);
     }
     if let Some(failover) = failover {
-        if switchover_race_excludes(view, failover) {
+        if switchover_race_excludes(view, failover)? {
             steps.push(Step::NotSync);
             return Ok(false);
         }
@@ -81,15 +81,15 @@ fn decide<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool, Raised
 }
 
 /// Whether synchronous mode keeps this node from racing for the lock after a switchover.
-fn switchover_race_excludes(view: &View<'_>, failover: &FailoverKey) -> bool {
+fn switchover_race_excludes(view: &View<'_>, failover: &FailoverKey) -> Result<bool, Raised> {
     let restricts = match view.has(Behaviour::ManualRaceAmongSync) {
         true => true,
         false => view.has(Behaviour::SwitchoverRaceAmongSync) && failover.candidate().is_some(),
     };
-    restricts
+    Ok(restricts
         && failover.leader().is_some()
         && synchronous_mode_restricts(view)
-        && !view.cluster.sync.matches_or_leads(view.name)
+        && !view.cluster.sync.try_matches_or_leads(view.name)?)
 }
 
 /// Whether synchronous mode restricts who may race for the lock after a request.
@@ -142,11 +142,15 @@ fn automatic_race<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool
     }
     last.iter().for_each(|member| add(Rival::member(member)));
     if view.sync_mode_is_active() {
-        if !view.config.quorum_commit_mode && !view.cluster.sync.matches_or_leads(view.name) {
+        if !view.config.quorum_commit_mode && !view.cluster.sync.try_matches_or_leads(view.name)? {
             steps.push(Step::NotSync);
             return Ok(false);
         }
-        rivals.retain(|rival| view.cluster.sync.matches_or_leads(rival.name));
+        for rival in std::mem::take(&mut rivals) {
+            if view.cluster.sync.try_matches_or_leads(rival.name)? {
+                rivals.push(rival);
+            }
+        }
     }
     let former_leader = view.old_cluster.leader_name();
     compare_with_others(view, rivals, true, former_leader, steps)
@@ -177,7 +181,7 @@ fn manual_failover_process_no_leader<'a>(
         }
         let sync_restricts =
             view.config.synchronous_mode && !view.config.quorum_commit_mode && view.has(Behaviour::ManualRaceAmongSync);
-        if sync_restricts && !view.cluster.sync.matches_or_leads(view.name) {
+        if sync_restricts && !view.cluster.sync.try_matches_or_leads(view.name)? {
             steps.push(Step::NotSync);
             return Ok(Some(false));
         }
@@ -206,7 +210,7 @@ fn manual_failover_process_no_leader<'a>(
     let mut rivals = Vec::new();
     for member in &view.cluster.members {
         let was_leader = failover.leader.as_deref() == Some(&member.name);
-        if !was_leader && (!among_sync || view.cluster.sync.matches(&member.name)) {
+        if !was_leader && (!among_sync || view.cluster.sync.try_matches(&member.name)?) {
             rivals.push(Rival::member(member));
         }
     }
@@ -245,9 +249,9 @@ fn compare_with_others<'a>(
     }
     let sync = &view.cluster.sync;
     let by_quorum = view.quorum_commit_mode_is_active();
-    let is_voter = |name: &str| by_quorum && sync.matches_or_leads(name);
+    let is_voter = |name: &str| Ok(by_quorum && sync.try_matches_or_leads(name)?);
     let former_leader = if view.sync_mode_is_active() { sync.leader() } else { former_leader };
-    let start = if is_voter(view.name) { 0 } else { -1 };
+    let start = if is_voter(view.name)? { 0 } else { -1 };
     let mut votes = start;
     let mut nodes_ahead = 0;
     let my_priority = view.local.tags.failover_priority();
@@ -256,7 +260,7 @@ fn compare_with_others<'a>(
         // Before 4.0.0 the tags of a member without an API URL were looked at, too.
         let is_looked_at = rival.has_api_url || !view.has(Behaviour::QuorumCommit);
         if rival.name != view.name && is_looked_at {
-            let is_excluded = rival.nofailover.clone()? && !is_voter(rival.name);
+            let is_excluded = rival.nofailover.clone()? && !is_voter(rival.name)?;
             if rival.has_api_url && !is_excluded {
                 asked.push(rival);
             }
@@ -266,7 +270,7 @@ fn compare_with_others<'a>(
         let member = rival.name;
         let status = status_of(view, member, rival.has_api_url);
         if let Some(limitation) = status.limitation()? {
-            if by_quorum && is_voter(member) {
+            if by_quorum && is_voter(member)? {
                 steps.push(Step::NoVote { member, limitation });
             }
             continue;
@@ -280,7 +284,7 @@ fn compare_with_others<'a>(
         if mine < *wal_position {
             nodes_ahead += 1;
             steps.push(Step::Ahead { member, bytes: wal_position - mine });
-            if !view.config.synchronous_mode || !sync.leader_matches(member) {
+            if !view.config.synchronous_mode || !sync.try_leader_matches(member)? {
                 return Ok(false);
             }
             steps.push(Step::FormerLeaderAheadIgnored);
@@ -301,12 +305,12 @@ fn compare_with_others<'a>(
             };
             if is_former && view.has(Behaviour::FormerLeaderPriorityIgnored) {
                 steps.push(Step::FormerLeaderPriorityIgnored { member, theirs, mine: my_priority });
-            } else if mode_counts_priority || is_voter(member) {
+            } else if mode_counts_priority || is_voter(member)? {
                 steps.push(Step::HigherPriority { member, theirs, mine: my_priority });
                 return Ok(false);
             }
         }
-        if is_voter(member) {
+        if is_voter(member)? {
             votes += 1;
             steps.push(Step::Vote { member, votes });
         }

@@ -107,6 +107,8 @@ pub enum Behaviour {
     SyncNamesIgnoreCase,
     /// Each limit in `/config` is read on its own.
     LimitsAreReadLeniently,
+    /// `ttl`, `loop_wait` and `retry_timeout` are adjusted to each other.
+    TimingIsAdjusted,
     /// A standby cluster has no synchronous mode.
     StandbyClusterHasNoSyncMode,
     /// A node keeps its own `nofailover: false` beside a `failover_priority`.
@@ -443,6 +445,14 @@ pub const TABLE: &[Row] = &[
         source: "patroni/config.py, GlobalConfig.get_int",
         pull_request: Some("2619"),
         releases: &[(v(3, 0, 3), None)],
+    },
+    Row {
+        behaviour: Behaviour::TimingIsAdjusted,
+        name: "timing-is-adjusted",
+        summary: "loop_wait and retry_timeout that do not fit into ttl are lowered, too small values raised",
+        source: "patroni/config.py, Config._validate_and_adjust_timeouts",
+        pull_request: None,
+        releases: &[(v(3, 2, 0), None)],
     },
     Row {
         behaviour: Behaviour::StandbyClusterHasNoSyncMode,

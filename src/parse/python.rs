@@ -43,6 +43,25 @@ pub fn quoted(text: &str) -> String {
     quoted
 }
 
+/// `one < other` of two numbers or two texts; `None` where Python raises `TypeError`, and for collections.
+pub fn less(one: &Value, other: &Value) -> Option<bool> {
+    let number = |value: &Value| match value {
+        Value::Bool(value) => Some(Value::Int(i128::from(*value))),
+        Value::Int(_) | Value::Float(_) => Some(value.clone()),
+        _ => None,
+    };
+    match (number(one), number(other)) {
+        (Some(Value::Int(one)), Some(Value::Int(other))) => Some(one < other),
+        (Some(Value::Float(one)), Some(Value::Float(other))) => Some(one < other),
+        (Some(Value::Int(one)), Some(Value::Float(other))) => Some((one as f64) < other),
+        (Some(Value::Float(one)), Some(Value::Int(other))) => Some(one < other as f64),
+        _ => match (one, other) {
+            (Value::String(one), Value::String(other)) => Some(one < other),
+            _ => None,
+        },
+    }
+}
+
 /// `int(value)`; `None` where Python raises `TypeError` or `ValueError` (or `OverflowError`).
 pub fn int(value: &Value) -> Option<i128> {
     match value {
