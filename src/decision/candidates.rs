@@ -116,23 +116,27 @@ fn earlier_candidates<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<
         }
         members
     } else {
-        let restricts = view.has(Behaviour::FormerLeaderLooksAtSync)
-            && view.config.synchronous_mode
-            && !(view.has(Behaviour::EmptySyncRestrictsNobody) && sync.is_empty());
-        let mut members = Vec::new();
-        for member in &view.cluster.members {
-            let is_party = Some(member.name.as_str()) == named
-                || failover.and_then(|failover| failover.leader.as_deref()) == Some(&member.name);
-            if !is_party && (!restricts || sync.try_matches(&member.name)?) {
-                members.push(member);
-            }
-        }
-        members
+        let is_party = |member: &&Member| {
+            Some(member.name.as_str()) == named
+                || failover.and_then(|failover| failover.leader.as_deref()) == Some(&member.name)
+        };
+        view.cluster.members.iter().filter(|member| !is_party(member)).collect()
     };
     let mut candidates = Vec::new();
     for member in members {
         if member.name != view.name && !nofailover(member)? && member.api_url.is_some() {
             candidates.push(member);
+        }
+    }
+    let restricts = !leads
+        && view.has(Behaviour::FormerLeaderLooksAtSync)
+        && view.config.synchronous_mode
+        && !(view.has(Behaviour::EmptySyncRestrictsNobody) && sync.is_empty());
+    if restricts {
+        for candidate in std::mem::take(&mut candidates) {
+            if sync.try_matches(&candidate.name)? {
+                candidates.push(candidate);
+            }
         }
     }
     Ok(candidates)

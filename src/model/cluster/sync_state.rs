@@ -19,6 +19,8 @@ pub struct SyncState {
     pub quorum: i128,
     /// The names in `sync_standby`; in lower case unless letters count.
     standbys: Vec<String>,
+    /// `sync_standby` as a log line shows it.
+    shown_standbys: Option<String>,
     /// `leader`; in lower case unless letters count.
     leader_compared: String,
     /// The names that `leader` makes when it is taken for a list; in lower case.
@@ -44,10 +46,12 @@ impl SyncState {
         let Some(Value::Mapping(data)) = json.map(|node| &node.value) else {
             // The empty state of that release holds an empty list, which a log line shows.
             let sync_standby = empty_leader_counts.then(String::new);
-            return Ok(Self { exact, sync_standby, ..Self::default() });
+            return Ok(Self { exact, shown_standbys: sync_standby.clone(), sync_standby, ..Self::default() });
         };
         let (leader, odd_leader) = text(data, "leader", if exact { "split" } else { "lower" });
         let (sync_standby, odd_standbys) = text(data, "sync_standby", "split");
+        let shown = data.get("sync_standby").map(|node| &node.value).filter(|value| **value != Value::Null);
+        let shown_standbys = shown.map(python::str);
         let has_quorum = behaviours.has(Behaviour::QuorumCommit);
         let quorum = data.get("quorum").map(|node| &node.value).filter(|value| python::truthy(value));
         let quorum = match quorum {
@@ -74,6 +78,7 @@ impl SyncState {
         Ok(Self {
             leader,
             sync_standby,
+            shown_standbys,
             quorum,
             standbys,
             leader_compared,
@@ -92,7 +97,7 @@ impl SyncState {
 
     /// `sync_standby` as a log line shows it, `None` when the key does not hold it.
     pub fn sync_standby(&self) -> Option<&str> {
-        self.sync_standby.as_deref()
+        self.shown_standbys.as_deref()
     }
 
     /// `is_empty`: no leader, so synchronous mode is not active.

@@ -110,21 +110,23 @@ fn timing(config: Option<&Mapping>, behaviours: Behaviours) -> (i128, i128) {
 /// Source: patroni/config.py, `Config._safe_copy_dynamic_configuration`, 2.0.0 to 4.1.5.
 fn can_be_merged(config: &Mapping, behaviours: Behaviours) -> bool {
     const TIMING: &[&str] = &["ttl", "loop_wait", "retry_timeout"];
-    const LIMITS: &[&str] = &[
-        "maximum_lag_on_failover",
-        "maximum_lag_on_syncnode",
-        "check_timeline",
-        "master_start_timeout",
-        "master_stop_timeout",
-        "primary_start_timeout",
-        "primary_stop_timeout",
-        "synchronous_node_count",
-        "watchdog",
-    ];
-    let limits = if behaviours.has(Behaviour::LimitsAreReadLeniently) { &[] } else { LIMITS };
+    const LIMITS: &[&str] = &["maximum_lag_on_failover", "check_timeline", "synchronous_node_count", "watchdog"];
+    const SYNC_NODE_LAG: &[&str] = &["maximum_lag_on_syncnode"];
+    const TIMEOUTS: [(&str, &str); 2] =
+        [("primary_start_timeout", "master_start_timeout"), ("primary_stop_timeout", "master_stop_timeout")];
+    let is_strict = !behaviours.has(Behaviour::LimitsAreReadLeniently);
+    let limits = if is_strict { LIMITS } else { &[] };
+    let has_sync_node_lag = is_strict && behaviours.has(Behaviour::SyncNodeLagIsLimited);
+    let sync_node_lag = if has_sync_node_lag { SYNC_NODE_LAG } else { &[] };
+    let of_primary = behaviours.has(Behaviour::TimeoutsOfPrimary);
+    let timeouts = TIMEOUTS
+        .iter()
+        .filter(|_| is_strict)
+        .map(|(primary, master)| if of_primary && config.get(primary).is_some() { primary } else { master });
     let is_number = |name: &&str| config.get(name).is_none_or(|node| python::int(&node.value).is_some());
     let is_section = |name: &&str| {
         config.get(name).is_none_or(|node| matches!(node.value, Value::Mapping(_)) || !python::truthy(&node.value))
     };
-    TIMING.iter().chain(limits).all(is_number) && ["postgresql", "standby_cluster"].iter().all(is_section)
+    TIMING.iter().chain(limits).chain(sync_node_lag).chain(timeouts).all(is_number)
+        && ["postgresql", "standby_cluster"].iter().all(is_section)
 }
