@@ -66,12 +66,11 @@ fn failover_candidates<'a>(view: &View<'a>, exclude_failover_candidate: bool) ->
     let only_named = !(exclude_failover_candidate && view.has(Behaviour::ExcludedCandidateLeavesOthers));
     let is_manual_failover = failover.is_some_and(|failover| failover.leader().is_none());
     let sync_restricts = view.sync_mode_is_active()
-        && !is_manual_failover
         && !(view.has(Behaviour::QuorumCandidatesUnrestricted) && view.config.quorum_commit_mode);
     let mut candidates = Vec::new();
     for member in &view.cluster.members {
         let excluded = member.name == view.name || exclude_failover_candidate && named == Some(&member.name);
-        if sync_restricts && !view.cluster.sync.try_matches(&member.name)? || excluded {
+        if sync_restricts && !view.cluster.sync.try_matches(&member.name)? && !is_manual_failover || excluded {
             continue;
         }
         if nofailover(member)? || member.api_url.is_none() {
@@ -107,6 +106,11 @@ fn earlier_candidates<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<
             }
         }
         if let Some(candidate) = named.filter(|_| view.config.synchronous_mode) {
+            let compares_letters = !view.has(Behaviour::SyncNamesIgnoreCase);
+            let odd = failover.and_then(|failover| failover.odd_candidate.clone());
+            if let Some(raised) = odd.filter(|_| !alone && !compares_letters && !sync.is_empty()) {
+                return Err(raised);
+            }
             let is_refused = if alone { members.is_empty() } else { !sync.try_matches(candidate)? };
             if is_refused {
                 members.clear();

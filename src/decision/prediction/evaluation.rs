@@ -244,7 +244,12 @@ fn failover_key(request: &Request) -> FailoverKey {
     let scheduled_at = request.scheduled_at().filter(|text| *text != "now");
     let scheduled_at = scheduled_at.map(|text| ScheduledAt::new(text.to_owned(), parse_time(text)));
     let name = |name: Option<&str>| name.map(str::to_owned);
-    FailoverKey { leader: name(request.leader()), candidate: name(request.candidate()), scheduled_at }
+    FailoverKey {
+        leader: name(request.leader()),
+        candidate: name(request.candidate()),
+        scheduled_at,
+        odd_candidate: None,
+    }
 }
 
 fn leader_gate(facts: &Facts, key: &FailoverKey, now: f64) -> GateReport {

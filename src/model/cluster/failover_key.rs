@@ -16,6 +16,8 @@ pub struct FailoverKey {
     pub candidate: Option<String>,
     /// `scheduled_at`
     pub scheduled_at: Option<ScheduledAt>,
+    /// What comparing the candidate in any case of letters raises because it is no string.
+    pub odd_candidate: Option<Raised>,
 }
 
 /// When a switchover is to happen.
@@ -69,7 +71,7 @@ impl FailoverKey {
         let Some(json) = json else {
             let mut parts = text.split(':').map(|part| python::strip(part).to_owned());
             let leader = parts.next().filter(|_| !text.is_empty());
-            return Ok(Self { leader, candidate: parts.next(), scheduled_at: None });
+            return Ok(Self { leader, candidate: parts.next(), ..Self::default() });
         };
         let Value::Mapping(data) = &json.value else { return Ok(Self::default()) };
         let name = |field: &str| {
@@ -84,7 +86,11 @@ impl FailoverKey {
                 time => Some(ScheduledAt::new(text, time)),
             },
         };
-        Ok(Self { leader: name("leader"), candidate: name("member"), scheduled_at })
+        let candidate = data.get("member").map(|node| &node.value).filter(|value| python::truthy(value));
+        let odd_candidate = candidate
+            .filter(|value| !matches!(value, Value::String(_)))
+            .map(|value| Raised::no_attribute(value, "lower"));
+        Ok(Self { leader: name("leader"), candidate: name("member"), scheduled_at, odd_candidate })
     }
 
     /// Whether the key asks for something: Patroni leaves `{}` behind when it is done.
