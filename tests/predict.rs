@@ -293,6 +293,25 @@ fn every_release_in_turn_shows_what_an_upgrade_changes() {
         .map(|group| &group["releases"])
         .collect();
     assert_eq!(refusing, [&json!(["4.0.5"])]);
+    assert_eq!(deciding(&document), ["leader-counts-votes", "named-candidate-skips-quorum"]);
+    let lagging = "fixtures/captured/receive-lag-415";
+    let (_, stdout, _) = patrolint(&[&question[..6], &[lagging, "--format", "json"]].concat());
+    let document: Value = serde_json::from_str(&stdout).expect("it is JSON");
+    assert_eq!(deciding(&document), ["status-holds-position"]);
     let (code, _, stderr) = patrolint(&["quorum", "--patroni-version", "all", BUG]);
     assert_eq!((code, stderr.as_str()), (2, "error: --patroni-version all goes with predict alone\n"));
+}
+
+/// The names of the behaviours that decide, change by change.
+fn deciding(document: &Value) -> Vec<&str> {
+    let changes = document["changes"].as_array().expect("changes");
+    let behaviours = changes.iter().flat_map(|change| change["behaviours"].as_array().expect("behaviours"));
+    behaviours.map(|behaviour| behaviour["name"].as_str().expect("a name")).collect()
+}
+
+#[test]
+fn a_crash_of_a_replica_is_no_failover() {
+    let (code, stdout, _) = patrolint(&["predict", "crash", "pg2", BUG]);
+    assert_eq!(code, 0);
+    assert!(stdout.starts_with("NO FAILOVER  crash of pg2 (cluster demo): pg1 stays leader\n"), "{stdout}");
 }

@@ -91,7 +91,7 @@ fn decide(
     }
     let excluded = if behaviours.has(Behaviour::CtlExcludesClusterLeader) { cluster_leader } else { leader };
     let mut names = Vec::new();
-    for member in &cluster.members {
+    for member in cluster.members.iter() {
         if Some(member.name.as_str()) != excluded && !nofailover(member)? {
             names.push(member.name.as_str());
         }
@@ -118,23 +118,22 @@ fn decide(
         cluster.sync.try_matches_or_leads(candidate)?;
     }
     let scheduled_at = request.scheduled_at().filter(|text| *text != "now");
-    let mut written_at = None;
+    let mut at = None;
     if kind == Kind::Switchover
         && let Some(text) = scheduled_at
     {
         let time = parse_time(text);
         if time == ParsedTime::Invalid {
             return refuses(format!(
-                "Unable to parse scheduled timestamp ({text}). It should be in an unambiguous format (e.g. ISO \
-                     8601)"
+                "Unable to parse scheduled timestamp ({text}). It should be in an unambiguous format (e.g. ISO 8601)"
             ));
         }
         if config.paused {
             return refuses("Can't schedule switchover in the paused state".to_owned());
         }
-        written_at = Some(match time {
+        at = Some(match time {
             ParsedTime::Zoned { iso, .. } => iso,
-            // patronictl adds the time zone of the machine that it runs on; here, UTC.
+            // patronictl takes the time zone of its own process, which nothing tells; most servers have UTC.
             ParsedTime::Naive(iso) => iso + "+00:00",
             ParsedTime::BadOffset | ParsedTime::Invalid => return Err(Raised::bad_offset()),
         });
@@ -148,7 +147,7 @@ fn decide(
         request: Request {
             leader: leader.filter(|_| kind == Kind::Switchover || !tells_apart).map(str::to_owned),
             candidate: request.candidate.clone(),
-            scheduled_at: written_at,
+            scheduled_at: at,
         },
         to,
     })

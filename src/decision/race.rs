@@ -1,6 +1,6 @@
 //! Gate `race`: whether a node would try to take the leader lock once it is free.
 
-use crate::decision::candidates::is_failover_possible;
+use crate::decision::candidates::{Occasion, history_unreadable, is_failover_possible};
 use crate::decision::step::Step;
 use crate::decision::view::{View, nofailover};
 use crate::model::behaviour::Behaviour;
@@ -13,6 +13,37 @@ pub struct RaceDecision<'a> {
     pub takes_lock: Result<bool, Raised>,
     /// How it came about.
     pub steps: Vec<Step<'a>>,
+}
+
+/// How far a node gets in the race by itself, before it asks others.
+#[derive(Clone, Debug)]
+pub enum Entry<'a> {
+    /// Whether it takes the lock is decided, whatever others answer.
+    Decided(bool),
+    /// It depends on what others answer.
+    Compares(Comparison<'a>),
+}
+
+/// The comparison of a racing node with others, which ends the race.
+#[derive(Clone, Debug)]
+pub struct Comparison<'a> {
+    view: View<'a>,
+    /// Whom it asks, in this order.
+    pub asked: Vec<&'a str>,
+    former_leader: Option<&'a str>,
+}
+
+/// What the answer of one other member means to a racing node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Nothing: no answer, a limitation, or simply no vote.
+    Nothing,
+    /// The node gives up: the other one is ahead, runs as a primary, or is as good and has a higher priority.
+    Blocks,
+    /// It is the former leader and ahead, which synchronous mode ignores.
+    AheadIgnored,
+    /// A vote.
+    Vote,
 }
 
 /// Somebody to compare with in the race: a member, or a node known from `/failsafe` alone.
@@ -39,43 +70,56 @@ pub fn is_healthiest_node<'a>(view: &View<'a>) -> RaceDecision<'a> {
 }
 
 fn decide<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool, Raised> {
+    match enter(view, steps)? {
+        Entry::Decided(takes_lock) => Ok(takes_lock),
+        Entry::Compares(comparison) => comparison.run(steps),
+    }
+}
+
+/// Everything in the race that comes before the node asks others, but for the candidate of a request.
+///
+/// # Errors
+///
+/// The node's HA loop fails.
+pub fn enter<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<Entry<'a>, Raised> {
     if !view.local.running {
         steps.push(Step::NotRunning);
-        return Ok(false);
+        return Ok(Entry::Decided(false));
     }
     let failover = view.failover();
     if view.config.paused
         && !view.local.tags.nofailover()
         && let Some(failover) = failover.filter(|failover| failover.scheduled_at.is_none())
-        && let Some(takes_lock) = manual_failover_process_no_leader(view, failover, steps)?
+        && let Some(entry) = manual_failover_process_no_leader(view, failover, steps)?
     {
-        return Ok(takes_lock);
+        return Ok(entry);
     }
     if view.local.starting && view.has(Behaviour::StartingDisqualifies) {
         steps.push(Step::Starting);
-        return Ok(false);
+        return Ok(Entry::Decided(false));
     }
     if view.local.primary {
-        return primary_may_keep_leading(view, steps);
+        return primary_may_keep_leading(view, steps).map(Entry::Decided);
     }
     if view.config.paused {
         steps.push(Step::Paused);
-        return Ok(false);
+        return Ok(Entry::Decided(false));
     }
     if view.local.tags.nofailover() {
         steps.push(Step::NoFailover);
-        return Ok(false);
+        return Ok(Entry::Decided(false));
     }
     if let Some(failover) = failover {
         if switchover_race_excludes(view, failover)? {
             steps.push(Step::NotSync);
-            return Ok(false);
+            return Ok(Entry::Decided(false));
         }
-        return Ok(manual_failover_process_no_leader(view, failover, steps)?.unwrap_or(false));
+        let entry = manual_failover_process_no_leader(view, failover, steps)?;
+        return Ok(entry.unwrap_or(Entry::Decided(false)));
     }
     if !view.local.watchdog_healthy {
         steps.push(Step::WatchdogUnusable(view.has(Behaviour::WatchdogIsLogged)));
-        return Ok(false);
+        return Ok(Entry::Decided(false));
     }
     automatic_race(view, steps)
 }
@@ -112,13 +156,16 @@ fn primary_may_keep_leading<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> R
     }
     let timeline = view.local.timeline.unwrap_or(0);
     let cluster_timeline = view.cluster.timeline;
+    if view.has(Behaviour::PrimaryChecksTimeline) {
+        steps.extend(history_unreadable(view));
+    }
     let is_behind = timeline < cluster_timeline && view.has(Behaviour::PrimaryChecksTimeline);
     steps.push(if is_behind { Step::PrimaryTimelineBehind { timeline, cluster_timeline } } else { Step::IsPrimary });
     Ok(!is_behind)
 }
 
 /// The race after the leader was lost without a request.
-fn automatic_race<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool, Raised> {
+fn automatic_race<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<Entry<'a>, Raised> {
     let mut rivals = Vec::new();
     let mut add = |rival: Rival<'a>| match rivals.iter_mut().find(|known: &&mut Rival<'_>| known.name == rival.name) {
         Some(known) => *known = rival,
@@ -133,7 +180,7 @@ fn automatic_race<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool
     if let Some(failsafe) = view.cluster.failsafe.as_ref().filter(|failsafe| is_used && !failsafe.is_empty()) {
         if failsafe.iter().all(|(name, _)| name != view.name) {
             steps.push(Step::NotInFailsafe);
-            return Ok(false);
+            return Ok(Entry::Decided(false));
         }
         for (name, url) in failsafe {
             let has_api_url = url.as_deref().is_some_and(|url| !url.is_empty());
@@ -144,7 +191,7 @@ fn automatic_race<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool
     if view.sync_mode_is_active() {
         if !view.config.quorum_commit_mode && !view.cluster.sync.try_matches_or_leads(view.name)? {
             steps.push(Step::NotSync);
-            return Ok(false);
+            return Ok(Entry::Decided(false));
         }
         for rival in std::mem::take(&mut rivals) {
             if view.cluster.sync.try_matches_or_leads(rival.name)? {
@@ -153,7 +200,7 @@ fn automatic_race<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<bool
         }
     }
     let former_leader = view.old_cluster.leader_name();
-    compare_with_others(view, rivals, true, former_leader, steps)
+    compare_with_others(view, &rivals, true, former_leader, steps)
 }
 
 /// A requested switchover or failover whose leader has stepped down. `None`: the node removed a request that cannot
@@ -164,12 +211,12 @@ fn manual_failover_process_no_leader<'a>(
     view: &View<'a>,
     failover: &'a FailoverKey,
     steps: &mut Vec<Step<'a>>,
-) -> Result<Option<bool>, Raised> {
+) -> Result<Option<Entry<'a>>, Raised> {
     let action = view.action();
     if let Some(candidate) = failover.candidate() {
         if candidate == view.name {
             steps.push(Step::IAmCandidate);
-            return Ok(Some(true));
+            return Ok(Some(Entry::Decided(true)));
         }
         if view.config.paused {
             if view.cluster.member(candidate).is_none() && view.local.primary {
@@ -177,13 +224,13 @@ fn manual_failover_process_no_leader<'a>(
                 return Ok(None);
             }
             steps.push(Step::Paused);
-            return Ok(Some(false));
+            return Ok(Some(Entry::Decided(false)));
         }
         let sync_restricts =
             view.config.synchronous_mode && !view.config.quorum_commit_mode && view.has(Behaviour::ManualRaceAmongSync);
         if sync_restricts && !view.cluster.sync.try_matches_or_leads(view.name)? {
             steps.push(Step::NotSync);
-            return Ok(Some(false));
+            return Ok(Some(Entry::Decided(false)));
         }
         if let Some(member) = view.cluster.member(candidate) {
             if let Some(raised) = &member.shapeless {
@@ -192,141 +239,187 @@ fn manual_failover_process_no_leader<'a>(
             match status_of(view, member.name.as_str(), member.api_url.is_some()).limitation()? {
                 None => {
                     steps.push(Step::LeftToCandidate { action, candidate, me: view.name });
-                    return Ok(Some(false));
+                    return Ok(Some(Entry::Decided(false)));
                 }
                 Some(limitation) => steps.push(Step::CandidateUnfit { action, candidate, limitation }),
             }
         }
     } else if view.config.paused {
         steps.push(Step::Paused);
-        return Ok(Some(false));
+        return Ok(Some(Entry::Decided(false)));
     }
     if failover.leader() == Some(view.name) {
-        let others = is_failover_possible(view, 0, failover.candidate().is_some(), steps)?;
+        let occasion = Occasion::Return { excludes_candidate: failover.candidate().is_some() };
+        let others = is_failover_possible(view, occasion, steps)?;
         steps.push(if others { Step::LeftToOthers } else { Step::OnlyMeLeft });
-        return Ok(Some(!others));
+        return Ok(Some(Entry::Decided(!others)));
     }
     let among_sync = view.has(Behaviour::ManualRaceAmongSyncStandbys) && view.sync_mode_is_active();
     let mut rivals = Vec::new();
-    for member in &view.cluster.members {
+    for member in view.cluster.members.iter() {
         let was_leader = failover.leader.as_deref() == Some(&member.name);
         if !was_leader && (!among_sync || view.cluster.sync.try_matches(&member.name)?) {
             rivals.push(Rival::member(member));
         }
     }
-    Ok(Some(compare_with_others(view, rivals, false, None, steps)?))
+    compare_with_others(view, &rivals, false, None, steps).map(Some)
 }
 
-/// Whether this node is at least as good as everybody else, and has the votes that it needs.
+/// Whom this node has to compare itself with; decided already if it is too far behind.
 ///
-/// Source: patroni/ha.py, `Ha._is_healthiest_node`, 2.0.0 to 4.1.5.
+/// Source: patroni/ha.py, `Ha._is_healthiest_node`, 2.0.0 to 4.1.5, up to the answers of others.
 fn compare_with_others<'a>(
     view: &View<'a>,
-    rivals: Vec<Rival<'a>>,
+    rivals: &[Rival<'a>],
     check_replication_lag: bool,
     former_leader: Option<&'a str>,
     steps: &mut Vec<Step<'a>>,
-) -> Result<bool, Raised> {
-    let mine = view.local.lsn;
-    if let Some(lag_bytes) = view.excessive_lag(mine).filter(|_| check_replication_lag) {
+) -> Result<Entry<'a>, Raised> {
+    let reads_timeline_first = view.has(Behaviour::RaceReadsTimelineFirst);
+    steps.extend(history_unreadable(view).filter(|_| reads_timeline_first));
+    if let Some(lag_bytes) = view.excessive_lag(view.local.lsn).filter(|_| check_replication_lag) {
         steps.push(Step::IAmLagging { lag_bytes, allowed_bytes: view.config.maximum_lag_on_failover });
-        return Ok(false);
+        return Ok(Entry::Decided(false));
     }
     if !view.config.standby_cluster && view.config.check_timeline {
+        steps.extend(history_unreadable(view).filter(|_| !reads_timeline_first));
         let Some(timeline) = view.local.timeline else {
             if !view.has(Behaviour::UnknownTimelineDisqualifies) {
                 let text = "'<' not supported between instances of 'NoneType' and 'int'";
                 return Err(Raised::new("TypeError", text));
             }
             steps.push(Step::MyTimelineUnknown);
-            return Ok(false);
+            return Ok(Entry::Decided(false));
         };
         let cluster_timeline = view.cluster.timeline;
         if timeline < cluster_timeline {
             steps.push(Step::MyTimelineBehind { timeline, cluster_timeline });
-            return Ok(false);
+            return Ok(Entry::Decided(false));
         }
     }
-    let sync = &view.cluster.sync;
-    let by_quorum = view.quorum_commit_mode_is_active();
-    let is_voter = |name: &str| Ok(by_quorum && sync.try_matches_or_leads(name)?);
-    let former_leader = if view.sync_mode_is_active() { sync.leader() } else { former_leader };
-    let start = if is_voter(view.name)? { 0 } else { -1 };
-    let mut votes = start;
-    let mut nodes_ahead = 0;
-    let my_priority = view.local.tags.failover_priority();
-    let mut asked = Vec::with_capacity(rivals.len());
+    let former_leader = if view.sync_mode_is_active() { view.cluster.sync.leader() } else { former_leader };
+    if view.quorum_commit_mode_is_active() {
+        // Odd names raise at the first comparison.
+        view.cluster.sync.try_matches_or_leads(view.name)?;
+    }
+    let mut comparison = Comparison { view: *view, asked: Vec::with_capacity(rivals.len()), former_leader };
     for rival in rivals {
         // Before 4.0.0 the tags of a member without an API URL were looked at, too.
         let is_looked_at = rival.has_api_url || !view.has(Behaviour::QuorumCommit);
         if rival.name != view.name && is_looked_at {
-            let is_excluded = rival.nofailover.clone()? && !is_voter(rival.name)?;
+            let is_excluded = rival.nofailover.clone()? && !comparison.is_voter(rival.name);
             if rival.has_api_url && !is_excluded {
-                asked.push(rival);
+                comparison.asked.push(rival.name);
             }
         }
     }
-    for rival in asked {
-        let member = rival.name;
-        let status = status_of(view, member, rival.has_api_url);
+    Ok(Entry::Compares(comparison))
+}
+
+impl<'a> Comparison<'a> {
+    /// Whether this node is at least as good as everybody else, and has the votes that it needs.
+    fn run(&self, steps: &mut Vec<Step<'a>>) -> Result<bool, Raised> {
+        let start = self.start();
+        let mut votes = start;
+        let mut nodes_ahead = 0;
+        for member in &self.asked {
+            match self.meaning(member, steps)? {
+                Meaning::Nothing => {}
+                Meaning::Blocks => return Ok(false),
+                Meaning::AheadIgnored => nodes_ahead += 1,
+                Meaning::Vote => {
+                    votes += 1;
+                    steps.push(Step::Vote { member, votes });
+                }
+            }
+        }
+        if self.needs_votes() {
+            let quorum = self.view.cluster.sync.quorum;
+            steps.push(Step::Votes { start, votes, quorum, applies: true });
+            if votes < quorum && self.suffices(votes, nodes_ahead) {
+                steps.push(Step::FormerLeaderNeedsNoVotes);
+            }
+        }
+        Ok(self.suffices(votes, nodes_ahead))
+    }
+
+    /// Whether the node needs votes: quorum mode is active.
+    pub fn needs_votes(&self) -> bool {
+        self.view.quorum_commit_mode_is_active()
+    }
+
+    /// The votes before anybody is asked: the quorum does not count a candidate that is a voter, and any other one has
+    /// to make up for that.
+    pub fn start(&self) -> i128 {
+        if self.is_voter(self.view.name) { 0 } else { -1 }
+    }
+
+    /// What the answer of `member` means.
+    ///
+    /// # Errors
+    ///
+    /// Its tags are malformed: the node's HA loop fails.
+    ///
+    /// Source: patroni/ha.py, `Ha._is_healthiest_node`, 2.0.0 to 4.1.5, the loop over answers.
+    pub fn meaning(&self, member: &'a str, steps: &mut Vec<Step<'a>>) -> Result<Meaning, Raised> {
+        let view = &self.view;
+        let sync = &view.cluster.sync;
+        let status = view.answers.of(member);
         if let Some(limitation) = status.limitation()? {
-            if by_quorum && is_voter(member)? {
+            if self.is_voter(member) {
                 steps.push(Step::NoVote { member, limitation });
             }
-            continue;
+            return Ok(Meaning::Nothing);
         }
-        let MemberStatus::Reachable { in_recovery, wal_position, tags, .. } = status else { continue };
+        let MemberStatus::Reachable { in_recovery, wal_position, tags, .. } = status else {
+            return Ok(Meaning::Nothing);
+        };
         if !in_recovery {
             let word = if view.has(Behaviour::SaysPrimary) { "Primary" } else { "Master" };
             steps.push(Step::PrimaryAlive { member, word });
-            return Ok(false);
+            return Ok(Meaning::Blocks);
         }
+        let mine = view.local.lsn;
         if mine < *wal_position {
-            nodes_ahead += 1;
             steps.push(Step::Ahead { member, bytes: wal_position - mine });
             if !view.config.synchronous_mode || !sync.try_leader_matches(member)? {
-                return Ok(false);
+                return Ok(Meaning::Blocks);
             }
             steps.push(Step::FormerLeaderAheadIgnored);
-            if view.has(Behaviour::QuorumCommit) {
-                continue;
-            }
+            return Ok(Meaning::AheadIgnored);
         }
         // From 4.0.0 on only nodes whose PostgreSQL is up count, as rivals by priority and as voters.
         if view.has(Behaviour::QuorumCommit) && *wal_position <= 0 {
-            continue;
+            return Ok(Meaning::Nothing);
         }
+        let my_priority = view.local.tags.failover_priority();
         let theirs = tags.as_ref().map_err(Clone::clone)?.failover_priority();
         if mine == *wal_position && my_priority < theirs && view.has(Behaviour::FailoverPriority) {
-            let is_former = former_leader.is_some_and(|leader| !leader.is_empty() && leader == member);
+            let is_former = self.former_leader.is_some_and(|leader| !leader.is_empty() && leader == member);
             let mode_counts_priority = match view.has(Behaviour::PriorityInSyncMode) {
-                true => !by_quorum,
+                true => !self.needs_votes(),
                 false => !view.sync_mode_is_active(),
             };
             if is_former && view.has(Behaviour::FormerLeaderPriorityIgnored) {
                 steps.push(Step::FormerLeaderPriorityIgnored { member, theirs, mine: my_priority });
-            } else if mode_counts_priority || is_voter(member)? {
+            } else if mode_counts_priority || self.is_voter(member) {
                 steps.push(Step::HigherPriority { member, theirs, mine: my_priority });
-                return Ok(false);
+                return Ok(Meaning::Blocks);
             }
         }
-        if is_voter(member)? {
-            votes += 1;
-            steps.push(Step::Vote { member, votes });
-        }
+        Ok(if self.is_voter(member) { Meaning::Vote } else { Meaning::Nothing })
     }
-    if !by_quorum {
-        return Ok(true);
+
+    /// Whether nobody who blocks, so many votes, and so many former leaders ahead are enough to take the lock.
+    pub fn suffices(&self, votes: i128, nodes_ahead: usize) -> bool {
+        let sync = &self.view.cluster.sync;
+        let was_leader = || sync.leader() == Some(self.view.name) && nodes_ahead == 0;
+        !self.needs_votes() || sync.quorum <= votes || was_leader()
     }
-    steps.push(Step::Votes { start, votes, quorum: sync.quorum, applies: true });
-    if sync.quorum <= votes {
-        return Ok(true);
+
+    fn is_voter(&self, name: &str) -> bool {
+        self.needs_votes() && self.view.cluster.sync.matches_or_leads(name)
     }
-    let was_leader = sync.leader() == Some(view.name) && nodes_ahead == 0;
-    if was_leader {
-        steps.push(Step::FormerLeaderNeedsNoVotes);
-    }
-    Ok(was_leader)
 }
 
 /// The answer of a node, which cannot be asked without an API URL.

@@ -1,72 +1,171 @@
 #!/usr/bin/env python3
 """Records what real Patroni decides on generated scenarios, as fixtures for `cargo test`.
 
-    tests/oracle/record.py --env DIR [--seed N] [--count N] [RELEASE ...]
+    tests/oracle/record.py [--seed N] [--count N] [--env DIR] [--kept DIR]
 
-DIR is a folder that `setup.sh` made. Writes fixtures/oracle/scenarios.jsonl.gz and fixtures/oracle/RELEASE.jsonl.gz; line N
-of the second belongs to line N of the first. Only what `tests/verdicts.rs` compares is kept.
+Runs `compare.py` on --count scenarios and keeps those that show something: every reason in every release, and every way in
+which a decision changes from one release to the next, some times over; and the first RANDOM ones, whatever they show.
+Writes fixtures/oracle/verdicts-N.jsonl.gz. A line holds a scenario and, for each decision (the route to it in the verdict), the
+releases from which on it has another answer: `[["2.0.0", …], ["3.2.0", …]]`; an entry without a value says that there is no
+such decision from there on. The order of releases is that of the first line. The same seed gives the same bytes.
+
+--kept names the folder that an earlier `compare.py --keep` filled, and spares another run.
 """
 import argparse
+import collections
+import functools
 import gzip
 import json
+import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 
-HERE = pathlib.Path(__file__).resolve().parent
-FIXTURES = HERE.parent.parent / 'fixtures' / 'oracle'
-# The releases that the captures under fixtures/captured hold, and those at which a decision changes.
-RELEASES = ['2.0.0', '2.0.2', '2.1.0', '2.1.2', '2.1.5', '2.1.6', '3.0.1', '3.0.2', '3.0.3', '3.0.4', '3.1.0', '3.2.0', '3.2.2', '3.3.7', '3.3.11', '4.0.1', '4.0.5', '4.0.6', '4.0.8', '4.1.0', '4.1.5']
-# Facts of a scenario that no decision in the gates reads.
-UNREAD = ['pg_stat_replication', 'synchronous_standby_names', 'synchronous_commit', 'pg_version']
+import compare
+
+FIXTURES = compare.TOP / 'fixtures' / 'oracle'
+RANDOM = 500
+# How many scenarios have to show the same thing.
+TIMES = 2
+PER_FILE = 1000
 
 
 def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument('--env', required=True, type=pathlib.Path)
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument('--seed', type=int, default=2026)
-    arguments.add_argument('--count', type=int, default=400)
-    arguments.add_argument('releases', nargs='*', default=RELEASES)
+    arguments.add_argument('--count', type=int, default=20000)
+    arguments.add_argument('--env', type=pathlib.Path, default=compare.TARGET / 'oracle')
+    arguments.add_argument('--kept', type=pathlib.Path)
     options = arguments.parse_args()
-    FIXTURES.mkdir(parents=True, exist_ok=True)
-    python = options.env / 'venv' / 'bin' / 'python'
     with tempfile.TemporaryDirectory() as scratch:
-        scenarios = pathlib.Path(scratch) / 'scenarios.jsonl'
-        generate = [sys.executable, HERE / 'gen_scenarios.py', '--seed', str(options.seed), '--count', str(options.count)]
-        lines = subprocess.run(generate, check=True, capture_output=True, text=True).stdout.splitlines()
-        scenarios.write_text(''.join(slim(json.loads(line)) + '\n' for line in lines))
-        write('scenarios', scenarios.read_text())
-        for release in options.releases:
-            verdicts = pathlib.Path(scratch) / f'{release}.jsonl'
-            subprocess.run([python, HERE / 'run_oracle.py', '--patroni-src', options.env / 'src' / release, '--in', scenarios,
-                            '--out', verdicts, '--only', 'api,leader,race,ctl'], check=True)
-            write(release, ''.join(kept(json.loads(line)) + '\n' for line in verdicts.read_text().splitlines()))
+        kept = options.kept or pathlib.Path(scratch)
+        if not options.kept:
+            # What patrolint says does not matter here.
+            subprocess.run([compare.HERE / 'compare.py', '--seed', str(options.seed), '--count', str(options.count),
+                            '--env', options.env, '--keep', kept])
+        record(kept, options.count)
+
+
+def record(kept, count):
+    releases = sorted((path.name.removesuffix('.jsonl.gz') for path in kept.glob('*.jsonl.gz')), key=compare.number)
+    lines = chosen(kept, releases, count)
+    for old in FIXTURES.glob('verdicts-*.jsonl.gz'):
+        old.unlink()
+    for start in range(0, len(lines), PER_FILE):
+        head = [dump({'releases': releases})]
+        text = '\n'.join(head + lines[start:start + PER_FILE]) + '\n'
+        # No time stamp: the same record gives the same bytes.
+        path = FIXTURES / f'verdicts-{start // PER_FILE}.jsonl.gz'
+        path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+        print(f'{path.name}: {len(text):,} bytes, {path.stat().st_size:,} compressed')
+
+
+def chosen(kept, releases, count):
+    """The lines of the fixture, in the order of the scenarios."""
+    seen = collections.Counter()
+    lines = []
+    files = [gzip.open(kept / f'{release}.jsonl.gz', 'rt') for release in releases]
+    with open(kept / 'scenarios.jsonl') as scenarios:
+        for index, (scenario, *verdicts) in zip(range(count), zip(scenarios, *files, strict=True)):
+            scenario = json.loads(scenario)
+            read = functools.cache(lambda verdict: decisions(json.loads(verdict)))
+            # Most releases say the same, but for their own number.
+            answers = [read(verdict.replace(f'"version":"{release}"', '"version":""'))
+                       for release, verdict in zip(releases, verdicts)]
+            shown = features(releases, answers, scenario)
+            is_new = any(seen[feature] < TIMES for feature in shown)
+            if index < RANDOM or is_new:
+                seen.update(shown)
+                lines.append(dump({'scenario': slim(scenario), 'answers': changes(releases, answers)}))
+    for file in files:
+        file.close()
+    print(f'{len(lines):,} of {count:,} scenarios show {len(seen):,} things')
+    return lines
+
+
+def decisions(verdict):
+    """The decisions that a verdict holds, by their route in it. `tests/verdicts.rs` does the same."""
+    found = {}
+
+    def walk(value, route, depth):
+        if depth and isinstance(value, dict):
+            for key, inner in value.items():
+                walk(inner, f'{route}/{key}', depth - 1)
+        else:
+            found[route] = compared(value, route[1:].replace('/', '.'))
+
+    for part, value in verdict.items():
+        if part != 'id' and part not in compare.IGNORED:
+            walk(value, f'/{part}', {'race': 2, 'sync': 1, 'status': 1}.get(part, 0))
+    return found
+
+
+def compared(value, path):
+    """A value without what `compare.py` ignores."""
+    if isinstance(value, dict):
+        inner = {key: compared(inner, f'{path}.{key}') for key, inner in value.items()}
+        return {key: value for key, value in inner.items() if not compare.is_ignored(f'{path}.{key}')}
+    return compare.without_text(path, value)
+
+
+def changes(releases, answers):
+    """For each decision the releases from which on the answer is another one."""
+    found = {}
+    for route in sorted({route for verdict in answers for route in verdict}):
+        steps = found[route] = []
+        for release, verdict in zip(releases, answers):
+            step = [verdict[route]] if route in verdict else []
+            if not steps or steps[-1][1:] != step:
+                steps.append([release, *step])
+    return found
+
+
+def features(releases, answers, scenario):
+    """What a scenario shows: each field and log line of an answer, without names and numbers; and what of that a release
+    does otherwise than the one before it."""
+    found = set()
+    members = {key.removeprefix('members/') for key in scenario['dcs'] if key.startswith('members/')}
+    names = members | set(scenario['local']) | {'ghost'}
+    words = '|'.join(map(re.escape, sorted(names, key=len, reverse=True)))
+    pattern = re.compile(rf'(?i:{words})|\d[\d.]*')
+
+    @functools.cache
+    def template(text):
+        return pattern.sub('_', text)
+
+    for route, steps in changes(releases, answers).items():
+        kind = '/'.join(route.split('/')[:3])
+        before = None
+        for release, *answer in steps:
+            now = {template(f'{key}: {dump(item)}') for value in answer for key, item in items(value)}
+            found.update((kind, item) for item in now)
+            if before is not None:
+                found.add((kind, release, frozenset(before - now), frozenset(now - before)))
+            before = now
+    return found
+
+
+def items(value, route=''):
+    """The fields of an answer; of a list, such as the log, each line."""
+    if isinstance(value, dict):
+        for key, field in value.items():
+            yield from items(field, f'{route}/{key}')
+    elif isinstance(value, list):
+        for item in value:
+            yield route, item
+    else:
+        yield route, value
 
 
 def slim(scenario):
-    scenario.pop('quorum_state', None)
-    for facts in scenario['local'].values():
-        for name in UNREAD:
-            facts.pop(name, None)
-    return dump(scenario)
-
-
-def kept(verdict):
-    """Drops what is not compared: the log of the loader and of the REST handler, and what patronictl prints."""
-    verdict.pop('load_logs', None)
-    verdict.get('api', {}).pop('logs', None)
-    verdict.get('ctl', {}).pop('output', None)
-    return dump(verdict)
+    """A scenario without the facts that nothing is asked about: the resolver has fixtures of its own."""
+    return {key: value for key, value in scenario.items() if key not in ('quorum_state', 'chaos')}
 
 
 def dump(value):
     return json.dumps(value, sort_keys=True, separators=(',', ':'))
-
-
-def write(name, text):
-    # No time stamp: the same record gives the same bytes.
-    (FIXTURES / f'{name}.jsonl.gz').write_bytes(gzip.compress(text.encode(), 9, mtime=0))
 
 
 if __name__ == '__main__':

@@ -31,6 +31,13 @@ pub struct Evaluation {
     pub gates: Vec<GateReport>,
 }
 
+impl Evaluation {
+    /// Whether nothing is decided at all: the leader is not among the nodes that crash.
+    pub fn keeps_leader(&self) -> bool {
+        self.gates.iter().all(|report| report.verdict == GateVerdict::NotApplicable)
+    }
+}
+
 /// Judges every gate for `question`.
 pub fn evaluate(facts: &Facts, question: &Question) -> Evaluation {
     match question {
@@ -42,7 +49,7 @@ pub fn evaluate(facts: &Facts, question: &Question) -> Evaluation {
 /// The cluster and the configuration as one node reads them.
 struct Seen<'a> {
     name: &'a str,
-    node: &'a NodeFacts,
+    behaviours: Behaviours,
     cluster: Cluster,
     config: GlobalConfig,
 }
@@ -51,7 +58,9 @@ impl<'a> Seen<'a> {
     fn by(facts: &'a Facts, name: &'a str, node: &'a NodeFacts) -> Result<Self, Box<GateReport>> {
         let version = node.version.0;
         match facts.cluster(version) {
-            Ok(cluster) => Ok(Self { name, node, cluster, config: facts.config(version) }),
+            Ok(cluster) => {
+                Ok(Self { name, behaviours: facts.behaviours(version), cluster, config: facts.config(version) })
+            }
             Err(raised) => Err(Box::new(GateReport::raised(Gate::Leader, name, version, &raised))),
         }
     }
@@ -59,7 +68,7 @@ impl<'a> Seen<'a> {
     fn view<'b>(&'b self, old: &'b Cluster, local: &'b LocalState, answers: &'b Answers, now: f64) -> View<'b> {
         View {
             name: self.name,
-            behaviours: Behaviours::of(self.node.version.0),
+            behaviours: self.behaviours,
             cluster: &self.cluster,
             config: &self.config,
             old_cluster: old,
@@ -147,7 +156,7 @@ fn ctl_gate(facts: &Facts, kind: Kind, request: &Request) -> (GateReport, Option
     };
     let config = facts.config(version);
     let outcome =
-        ctl::do_failover_or_switchover(Behaviours::of(version), &cluster, &config, &facts.scope, kind, request);
+        ctl::do_failover_or_switchover(facts.behaviours(version), &cluster, &config, &facts.scope, kind, request);
     let mut sent = None;
     match outcome {
         CtlOutcome::Sends { kind, request, to } => {

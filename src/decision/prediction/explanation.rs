@@ -14,7 +14,14 @@ use crate::model::snapshot::{ClusterSnapshot, DcsKind, RestAnswer};
 use crate::model::version::PatroniVersion;
 
 /// The outcome of a world in one line: `accepted; pg2 wins`, `refused by the leader with 503`.
-pub fn describe(evaluation: &Evaluation) -> String {
+pub fn describe(question: &Question, evaluation: &Evaluation) -> String {
+    if let Question::Crash { .. } = question {
+        return match evaluation.winners.as_slice() {
+            [] => "nobody takes over".to_owned(),
+            [leader] if evaluation.keeps_leader() => format!("{leader} stays leader"),
+            winners => format!("{} takes over", winners.join(" or ")),
+        };
+    }
     let status = evaluation.http_status.map(|status| format!(" with {status}")).unwrap_or_default();
     match evaluation.gate {
         None if evaluation.http_status == Some(202) => "accepted: scheduled (202)".to_owned(),
@@ -46,7 +53,7 @@ pub(super) fn ctl_passes(request: &Request, to: Option<&str>) -> String {
     }
 }
 
-pub(super) fn api(decision: &ApiDecision, answers: &Answers) -> String {
+pub(super) fn api(decision: &ApiDecision<'_>, answers: &Answers) -> String {
     let why = |name: &str, limitation: Limitation| match (limitation, answers.of(name)) {
         (Limitation::NotReachable, MemberStatus::Unreachable { reason }) => format!("{name}: {reason}"),
         _ => format!("{name}: {}", explain_limitation(limitation)),
@@ -191,6 +198,11 @@ pub(super) fn race_summary(report: &GateReport) -> String {
 /// A step as a sentence.
 fn explain(step: &Step<'_>) -> String {
     match step {
+        Step::Demoting => "it shuts PostgreSQL down".to_owned(),
+        Step::HistoryUnreadable(_) => "/history tells no timeline".to_owned(),
+        Step::CheckpointMissing { member, bytes } => {
+            format!("{member} lacks the last {bytes} bytes before the shutdown")
+        }
         Step::NoCandidates(_) => "no member is left that could be asked".to_owned(),
         Step::CandidateNotSync { candidate, sync_standby, .. } => format!(
             "{candidate} cannot be asked: it is no sync standby (/sync: {}), has nofailover or no api_url",
@@ -272,8 +284,7 @@ pub fn wal_position(position: i128) -> String {
 /// Remarks on what the answer does not show by itself.
 pub(super) fn remarks(facts: &Facts, question: &Question, evaluation: &Evaluation) -> Vec<String> {
     let mut remarks = Vec::new();
-    let version = facts.leader().and_then(|leader| facts.nodes.get(leader)).map(|node| node.version.0);
-    let version = version.unwrap_or(facts.patronictl.0);
+    let version = facts.leader_version();
     let pending = facts.cluster(version).ok().and_then(|cluster| cluster.failover).filter(|key| key.is_requested());
     if let (Some(pending), Question::Change { .. }, None) = (&pending, question, evaluation.gate) {
         let what = if pending.scheduled_at.is_some() { "scheduled " } else { "" };

@@ -41,6 +41,8 @@ pub struct Facts {
     pub now: f64,
     /// The release of patronictl.
     pub patronictl: (PatroniVersion, Origin),
+    /// A behaviour that is supposed to be the other way round in every release, to find out whether it decides.
+    pub flipped: Option<Behaviour>,
 }
 
 /// What is known about one node.
@@ -54,8 +56,10 @@ pub struct NodeFacts {
     pub answer: Option<Node>,
     /// Where that comes from.
     pub status_origin: Origin,
-    /// What its own process knows.
+    /// What its own process knows; its tags are those that its release makes of the published ones.
     pub local: LocalState,
+    /// The tags that it publishes.
+    published: Tags,
     /// Whether it receives WAL from its upstream by streaming; `None` when nothing tells.
     pub streaming: Option<bool>,
 }
@@ -76,6 +80,12 @@ impl NodeFacts {
 impl Facts {
     /// Collects the facts of a cluster; `version` replaces every node's and patronictl's release.
     pub fn collect(snapshot: &ClusterSnapshot, version: Option<PatroniVersion>, now: Option<f64>) -> Self {
+        let mut facts = Self::as_told(snapshot, version, now);
+        facts.derive_own_tags();
+        facts
+    }
+
+    fn as_told(snapshot: &ClusterSnapshot, version: Option<PatroniVersion>, now: Option<f64>) -> Self {
         let keys = snapshot.dcs.as_ref().map(|dcs| dcs.keys.clone()).unwrap_or_default();
         let leader = keys.get("leader").map(|key| key.value.0.clone()).filter(|name| !name.is_empty());
         let member_names = keys.keys().filter_map(|key| key.strip_prefix("members/"));
@@ -114,25 +124,56 @@ impl Facts {
         };
         let now = now.or(snapshot.taken_at).unwrap_or_else(|| last_seen(snapshot));
         let (scope, namespace) = (snapshot.scope.clone(), snapshot.namespace.clone());
-        Self { scope, namespace, keys, nodes, now, patronictl }
+        Self { scope, namespace, keys, nodes, now, patronictl, flipped: None }
+    }
+
+    /// What the release `version` does.
+    pub fn behaviours(&self, version: PatroniVersion) -> Behaviours {
+        let behaviours = Behaviours::of(version);
+        self.flipped.map_or(behaviours, |flipped| behaviours.flipped(flipped))
+    }
+
+    /// Supposes that `behaviour` is the other way round in every release.
+    pub fn flip(&mut self, behaviour: Behaviour) {
+        self.flipped = Some(behaviour);
+        self.derive_own_tags();
+    }
+
+    /// Supposes another release of the nodes that `is_meant` picks by name and facts.
+    pub fn suppose_release(&mut self, version: PatroniVersion, is_meant: impl Fn(&str, &NodeFacts) -> bool) {
+        for (name, node) in &mut self.nodes {
+            if is_meant(name, node) {
+                node.version.0 = version;
+            }
+        }
+        self.derive_own_tags();
+    }
+
+    fn derive_own_tags(&mut self) {
+        let flipped = self.flipped;
+        for node in self.nodes.values_mut() {
+            let behaviours = Behaviours::of(node.version.0);
+            let behaviours = flipped.map_or(behaviours, |flipped| behaviours.flipped(flipped));
+            node.local.tags = node.published.clone().of_own_process(behaviours);
+        }
     }
 
     /// The cluster as the release `version` loads it.
     pub fn cluster(&self, version: PatroniVersion) -> Result<Cluster, Raised> {
-        Cluster::load(&self.keys, Behaviours::of(version))
+        Cluster::load(&self.keys, self.behaviours(version))
     }
 
     /// The dynamic configuration as the release `version` reads it.
     pub fn config(&self, version: PatroniVersion) -> GlobalConfig {
         let config = self.keys.get("config").and_then(|key| key.json.as_ref()).and_then(Node::as_mapping);
-        GlobalConfig::read(config, Behaviours::of(version))
+        GlobalConfig::read(config, self.behaviours(version))
     }
 
     /// What the members' REST APIs answer, as the release `version` reads it.
     pub fn answers(&self, version: PatroniVersion) -> Answers {
-        let behaviours = Behaviours::of(version);
+        let behaviours = self.behaviours(version);
         // The tags are what changed last in how an answer is read.
-        let reads_alike = behaviours.has(Behaviour::FailoverPriority);
+        let reads_alike = behaviours.has(Behaviour::FailoverPriority) && self.flipped.is_none();
         let mut answers = Answers::default();
         for (name, facts) in &self.nodes {
             let status = match &facts.answer {
@@ -142,6 +183,11 @@ impl Facts {
             answers.set(name, status);
         }
         answers
+    }
+
+    /// The leader's release; without a leader, that of patronictl.
+    pub fn leader_version(&self) -> PatroniVersion {
+        self.leader().and_then(|leader| self.nodes.get(leader)).map_or(self.patronictl.0, |node| node.version.0)
     }
 
     /// The name in `/leader`.
@@ -202,8 +248,8 @@ fn node(name: &str, member: Option<&Member>, rest: Option<&RestAnswer>, fallback
         None => (status_by_key(name, member), Origin::Assumed),
     };
     let mut local = match json {
-        Some(json) => local_by_rest(json, &status, version.0),
-        None => local_by_key(member, version.0),
+        Some(json) => local_by_rest(json, &status),
+        None => local_by_key(member),
     };
     // A node that was asked and did not answer is taken for dead until it answers.
     local.running &= !matches!(rest, Some(RestAnswer::Unreachable { .. }));
@@ -212,7 +258,8 @@ fn node(name: &str, member: Option<&Member>, rest: Option<&RestAnswer>, fallback
         .and_then(Node::as_str)
         .or_else(|| member.and_then(|member| member.replication_state.as_deref()));
     let streaming = replication_state.map(|state| state == "streaming");
-    NodeFacts { version, status, answer: json.cloned(), status_origin, local, streaming }
+    let published = local.tags.clone();
+    NodeFacts { version, status, answer: json.cloned(), status_origin, local, published, streaming }
 }
 
 /// What the REST API of a member would answer if its key in the DCS is up to date.
@@ -236,7 +283,7 @@ fn status_by_key(name: &str, member: Option<&Member>) -> MemberStatus {
     }
 }
 
-fn local_by_key(member: Option<&Member>, version: PatroniVersion) -> LocalState {
+fn local_by_key(member: Option<&Member>) -> LocalState {
     let state = member.and_then(|member| member.state.as_deref()).unwrap_or("running");
     let role = member.and_then(|member| member.role.as_deref());
     LocalState {
@@ -247,20 +294,21 @@ fn local_by_key(member: Option<&Member>, version: PatroniVersion) -> LocalState 
         lsn: member.and_then(|member| member.lsn).unwrap_or(0),
         watchdog_healthy: true,
         system_identifier: String::new(),
-        tags: own_tags(member.map(|member| &member.tags), version),
+        tags: published(member.map(|member| &member.tags)),
     }
 }
 
-fn local_by_rest(json: &Node, status: &MemberStatus, version: PatroniVersion) -> LocalState {
+fn local_by_rest(json: &Node, status: &MemberStatus) -> LocalState {
     let state = json.get("state").and_then(Node::as_str).unwrap_or("running");
     let int = |node: Option<&Node>| node.and_then(|node| python::int(&node.value));
     let wal = json.get("wal").filter(|node| python::truthy(&node.value)).or_else(|| json.get("xlog"));
     let written = int(wal.and_then(|wal| wal.get("location")));
     let role = json.get("role").and_then(Node::as_str);
     let (tags, watchdog_failed) = match status {
-        MemberStatus::Reachable { tags, watchdog_failed, .. } => (own_tags(Some(tags), version), *watchdog_failed),
+        MemberStatus::Reachable { tags, watchdog_failed, .. } => (published(Some(tags)), *watchdog_failed),
         MemberStatus::Unreachable { .. } => {
-            (own_tags(Some(&Tags::read(json.get("tags"), Behaviours::of(version))), version), false)
+            let tags = Tags::read(json.get("tags"), Behaviours::of(PatroniVersion::newest()));
+            (published(Some(&tags)), false)
         }
     };
     LocalState {
@@ -275,9 +323,9 @@ fn local_by_rest(json: &Node, status: &MemberStatus, version: PatroniVersion) ->
     }
 }
 
-/// The tags of a node's own configuration, which are those that it publishes.
-fn own_tags(published: Option<&Result<Tags, Raised>>, version: PatroniVersion) -> Tags {
-    published.and_then(|tags| tags.as_ref().ok()).cloned().unwrap_or_default().of_own_process(Behaviours::of(version))
+/// The tags of a node's own configuration, which are those that it publishes; none where they cannot be read.
+fn published(tags: Option<&Result<Tags, Raised>>) -> Tags {
+    tags.and_then(|tags| tags.as_ref().ok()).cloned().unwrap_or_default()
 }
 
 /// Whether the leader's REST answer lists `name` among those that stream from it; `None` without such a list.

@@ -210,6 +210,8 @@ pub struct Prediction {
     pub scope: String,
     /// The present leader.
     pub leader: Option<String>,
+    /// `ttl`, seconds, as the leader reads it.
+    pub ttl_seconds: i128,
     /// The answer.
     pub verdict: Verdict,
     /// What happens in the most likely world: the input as it is, with the assumptions.
@@ -265,6 +267,7 @@ pub fn predict(snapshot: &ClusterSnapshot, question: &Question, options: Options
         question: question.clone(),
         scope: facts.scope.clone(),
         leader: facts.leader().map(str::to_owned),
+        ttl_seconds: facts.config(facts.leader_version()).ttl_seconds,
         verdict,
         depends_on,
         assumptions,

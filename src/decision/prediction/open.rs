@@ -198,8 +198,7 @@ fn versions(facts: &Facts) -> Open {
         Alternative {
             name: format!("Patroni {}", ranges(&releases)),
             apply: Box::new(move |facts: &mut Facts| {
-                let assumed = facts.nodes.values_mut().filter(|node| node.version.1 == Origin::Assumed);
-                assumed.for_each(|node| node.version.0 = version);
+                facts.suppose_release(version, |_, node| node.version.1 == Origin::Assumed);
                 if facts.patronictl.1 == Origin::Assumed {
                     facts.patronictl.0 = version;
                 }
@@ -328,7 +327,7 @@ fn deciding(facts: &Facts, question: &Question, open: &[Open]) -> Vec<(usize, De
             open.iter().zip(choice).for_each(|(open, index)| (open.alternatives[*index].apply)(&mut world));
             let evaluation = evaluate(&world, question);
             some_accepted |= evaluation.accepted;
-            (choice, describe(&evaluation))
+            (choice, describe(question, &evaluation))
         })
         .collect();
     let distinct = |chosen: &[usize]| -> bool {
@@ -413,11 +412,11 @@ fn combinations(open: &[Open]) -> Vec<Vec<usize>> {
 
 /// What was taken for granted, with what happens otherwise.
 fn assumptions(snapshot: &ClusterSnapshot, facts: &Facts, question: &Question, base: &Evaluation) -> Vec<Assumption> {
-    let base_text = describe(base);
+    let base_text = describe(question, base);
     let otherwise = |change: &dyn Fn(&mut Facts)| {
         let mut world = facts.clone();
         change(&mut world);
-        let text = describe(&evaluate(&world, question));
+        let text = describe(question, &evaluate(&world, question));
         (text != base_text).then_some(text)
     };
     let mut assumptions = Vec::new();

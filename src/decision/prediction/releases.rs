@@ -34,7 +34,8 @@ pub struct ReleaseChange {
     pub before: PatroniVersion,
     /// The first one with the later answer.
     pub after: PatroniVersion,
-    /// The behaviours that changed there; the answer may hang on some of them only, or on how the data is read.
+    /// The behaviours that changed there and decide: each of them alone brings the earlier answer back, or, if none does,
+    /// all that changed.
     pub behaviours: Vec<&'static Row>,
 }
 
@@ -50,10 +51,9 @@ pub fn across_releases(
     for release in KNOWN_RELEASES {
         let facts = Facts::collect(snapshot, Some(*release), options.now);
         let evaluation = evaluate(&facts, question);
-        let outcome = describe(&evaluation);
-        if let Some((before, _)) = earlier.filter(|(_, known)| *known != outcome) {
-            let differs = |row: &&Row| row.holds_in(before) != row.holds_in(*release);
-            let behaviours = TABLE.iter().filter(differs).collect();
+        let outcome = describe(question, &evaluation);
+        if let Some((before, known)) = earlier.filter(|(_, known)| *known != outcome) {
+            let behaviours = deciding(&facts, question, before, *release, &known);
             changes.push(ReleaseChange { before, after: *release, behaviours });
         }
         earlier = Some((*release, outcome.clone()));
@@ -66,4 +66,22 @@ pub fn across_releases(
         }
     }
     (groups, changes)
+}
+
+/// The behaviours that changed from `before` to `after` and decide, tried one by one on the facts of `after`.
+fn deciding(
+    facts: &Facts,
+    question: &Question,
+    before: PatroniVersion,
+    after: PatroniVersion,
+    earlier_outcome: &str,
+) -> Vec<&'static Row> {
+    let changed: Vec<&Row> = TABLE.iter().filter(|row| row.holds_in(before) != row.holds_in(after)).collect();
+    let restores = |row: &Row| {
+        let mut supposed = facts.clone();
+        supposed.flip(row.behaviour);
+        describe(question, &evaluate(&supposed, question)) == earlier_outcome
+    };
+    let deciding: Vec<&Row> = changed.iter().copied().filter(|row| restores(row)).collect();
+    if deciding.is_empty() { changed } else { deciding }
 }

@@ -117,14 +117,14 @@ fn failover_instead(facts: &Facts, kind: Kind, request: &Request, ways: &mut Vec
     let (Kind::Switchover, Some(candidate)) = (kind, request.candidate()) else { return };
     let question = immediate(Kind::Failover, None, Some(candidate));
     let command = command(facts, Kind::Failover, None, Some(candidate));
-    let synchronous = facts.config(leader_version(facts)).synchronous_mode;
+    let synchronous = facts.config(facts.leader_version()).synchronous_mode;
     let cost = if synchronous { "; it may lose commits that only the sync standbys have" } else { "" };
     add_if_accepted(facts, &question, format!("a failover to {candidate}"), Some(command), cost, ways);
 }
 
 /// In pause a switchover needs a candidate; resumed, it does not.
 fn resume(facts: &Facts, kind: Kind, request: &Request, ways: &mut Vec<Way>) {
-    if !facts.config(leader_version(facts)).paused {
+    if !facts.config(facts.leader_version()).paused {
         return;
     }
     let mut resumed = facts.clone();
@@ -136,7 +136,7 @@ fn resume(facts: &Facts, kind: Kind, request: &Request, ways: &mut Vec<Way>) {
 
 /// When the quorum is what is missing: as many sync standbys as there are voters make it 0.
 fn more_sync_standbys(facts: &Facts, kind: Kind, request: &Request, evaluation: &Evaluation, ways: &mut Vec<Way>) {
-    let version = leader_version(facts);
+    let version = facts.leader_version();
     let Ok(cluster) = facts.cluster(version) else { return };
     let voters: Vec<&str> = cluster.sync.voters().collect();
     let config = facts.config(version);
@@ -199,7 +199,7 @@ fn upgrade(facts: &Facts, question: &Question, evaluation: &Evaluation, ways: &m
         return;
     }
     let Some(leader) = facts.leader().map(str::to_owned) else { return };
-    let present = leader_version(facts);
+    let present = facts.leader_version();
     let newer: Vec<(PatroniVersion, Evaluation)> = KNOWN_RELEASES
         .iter()
         .filter(|version| present < **version)
@@ -227,7 +227,7 @@ fn upgrade(facts: &Facts, question: &Question, evaluation: &Evaluation, ways: &m
 
 /// The known bug that refuses: a leader that counts votes but does not exempt a named candidate from the quorum.
 pub fn known_bug(facts: &Facts, question: &Question, evaluation: &Evaluation) -> Option<KnownBug> {
-    let behaviours = Behaviours::of(leader_version(facts));
+    let behaviours = Behaviours::of(facts.leader_version());
     let is_affected =
         behaviours.has(Behaviour::LeaderCountsVotes) && !behaviours.has(Behaviour::NamedCandidateSkipsQuorum);
     if evaluation.gate != Some(Gate::Leader) || !is_affected {
@@ -237,17 +237,13 @@ pub fn known_bug(facts: &Facts, question: &Question, evaluation: &Evaluation) ->
     let fixed_in = *KNOWN_RELEASES.iter().find(is_fixed)?;
     let mut fixed = facts.clone();
     let leader = fixed.leader().map(str::to_owned)?;
-    fixed.nodes.get_mut(&leader)?.version.0 = fixed_in;
+    fixed.suppose_release(fixed_in, |name, _| name == leader);
     evaluate(&fixed, question).accepted.then_some(KnownBug {
         slug: "quorum-named-candidate-refused",
         releases: "4.0.5 only",
         fixed_in,
         reference: "patroni#3307, PR 3310",
     })
-}
-
-fn leader_version(facts: &Facts) -> PatroniVersion {
-    facts.leader().and_then(|leader| facts.nodes.get(leader)).map_or(facts.patronictl.0, |node| node.version.0)
 }
 
 /// Sets keys of the dynamic configuration in a world that is tried.

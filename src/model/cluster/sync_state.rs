@@ -90,9 +90,28 @@ impl SyncState {
         })
     }
 
+    /// What a leader that writes the key reads back, since 3.0.3.
+    ///
+    /// Source: patroni/dcs/__init__.py, `AbstractDCS.write_sync_state`, 4.1.5.
+    pub fn written(leader: &str, sync_standby: Option<&str>, quorum: i128) -> Self {
+        Self {
+            leader: Some(leader.to_owned()),
+            sync_standby: sync_standby.map(str::to_owned),
+            quorum,
+            standbys: split(sync_standby.unwrap_or_default()).map(str::to_lowercase).collect(),
+            leader_compared: leader.to_lowercase(),
+            ..Self::default()
+        }
+    }
+
     /// `leader`, when the state is not empty.
     pub fn leader(&self) -> Option<&str> {
         self.leader.as_deref().filter(|leader| !leader.is_empty())
+    }
+
+    /// `leader` as written, `None` when the key does not hold it.
+    pub fn leader_as_written(&self) -> Option<&str> {
+        self.leader.as_deref()
     }
 
     /// `sync_standby` as a log line shows it, `None` when the key does not hold it.
@@ -108,10 +127,17 @@ impl SyncState {
         }
     }
 
-    /// `voters`: the names in `sync_standby`, as written; none when the state is empty.
+    /// `voters` (until 3.3.11 `members`): the names in `sync_standby`, as written; from 3.0.3 on none when the state is
+    /// empty.
     pub fn voters(&self) -> impl Iterator<Item = &str> {
-        let list = if self.is_empty() { "" } else { self.sync_standby.as_deref().unwrap_or_default() };
-        split(list)
+        let is_listed = !self.exact && !self.is_empty();
+        let list = self.sync_standby.as_deref().filter(|_| is_listed).unwrap_or_default();
+        self.standbys.iter().filter(|_| self.exact).map(String::as_str).chain(split(list))
+    }
+
+    /// `members` until 3.0.2: the names in `sync_standby`, as written and whatever the leader; until 3.0.1 with their blanks.
+    pub fn listed(&self) -> &[String] {
+        &self.standbys
     }
 
     /// `matches(name)`: whether `name` is a sync standby, in any case of letters; until 3.0.2 exactly, or the leader.
@@ -165,9 +191,14 @@ impl SyncState {
     }
 
     /// Whether the REST API takes `name` for a sync standby: until 3.0.2 without a look at the leader.
-    pub fn is_standby(&self, name: &str) -> Result<bool, Raised> {
-        let matches = self.try_matches(name)?;
-        Ok(if self.exact { self.lists(name) } else { matches })
+    pub fn is_standby(&self, name: &str) -> bool {
+        if self.exact { self.lists(name) } else { self.matches(name) }
+    }
+
+    /// [`Self::is_standby`], or what it raises.
+    pub fn try_is_standby(&self, name: &str) -> Result<bool, Raised> {
+        self.raise_if_looked_at(name, &[&self.odd_standbys])?;
+        Ok(self.is_standby(name))
     }
 
     /// Whether `sync_standby` lists `name`, whatever the leader.

@@ -63,6 +63,11 @@ impl<W: Write> Text<'_, W> {
                 let word = self.palette.open("DEPENDS");
                 writeln!(self.out, "{word}  {subject} (cluster {scope}): the input lacks what decides")
             }
+            Verdict::Accepted if is_crash && evaluation.keeps_leader() => {
+                let word = self.palette.good("NO FAILOVER");
+                let leader = evaluation.winners.join(" or ");
+                writeln!(self.out, "{word}  {subject} (cluster {scope}): {leader} stays leader")
+            }
             Verdict::Accepted if is_crash => {
                 let word = self.palette.good("FAILOVER");
                 let winners = winners(&evaluation.winners);
@@ -415,11 +420,13 @@ fn consequences(prediction: &Prediction) -> Vec<String> {
 }
 
 fn crash_losses(prediction: &Prediction) -> Vec<String> {
-    let is_unaffected = prediction.evaluation.gates.iter().all(|report| report.racers.is_empty());
-    match is_unaffected {
+    match prediction.evaluation.keeps_leader() {
         true => vec!["The leader is not among the lost nodes; it keeps its lock.".to_owned()],
         false => {
-            vec!["After ttl seconds at most the lock is free; the first one to take it is the new leader.".to_owned()]
+            vec![format!(
+                "After ttl ({} s) at most the lock is free; the first one to take it is the new leader.",
+                prediction.ttl_seconds
+            )]
         }
     }
 }
