@@ -117,6 +117,8 @@ fn write_parts(scenario: &Scenario<'_>, parts: &[&str], out: &mut Json) {
     let observer = (observer, &local);
     if let Some((kind, request)) = &scenario.action {
         if asks("api") {
+            let body = scenario.request_body();
+            let request = body.as_ref().map_or(request, |body| body);
             out.field("api", |out| gates::api(scenario, observer, &answers, *kind, request, out));
         }
         if asks("ctl") {

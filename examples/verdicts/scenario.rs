@@ -117,6 +117,12 @@ impl<'a> Scenario<'a> {
         (name, local)
     }
 
+    /// `request_body`: what is sent in place of the action's own fields.
+    pub fn request_body(&self) -> Option<Request> {
+        let text = self.line.get("request_body").and_then(Node::as_str)?;
+        Some(Request::read(json::parse(NOWHERE, text).ok().as_ref()).unwrap_or_default())
+    }
+
     /// The tags in a member's key.
     pub fn published_tags(&self, name: &str) -> Option<&Node> {
         let key = self.keys.get(format!("members/{name}").as_str())?;
@@ -208,7 +214,8 @@ impl<'a> Scenario<'a> {
     fn addresses(&self) -> Vec<(String, String)> {
         let Ok(cluster) = &self.world.cluster else { return Vec::new() };
         let members = cluster.members.iter().map(|member| (member.name.as_str(), member.api_url.as_deref()));
-        let failsafe = cluster.failsafe.iter().flatten().map(|(name, url)| (name.as_str(), url.as_deref()));
+        let others = cluster.failsafe.iter().flatten().filter(|(name, _)| cluster.member(name).is_none());
+        let failsafe = others.map(|(name, url)| (name.as_str(), url.as_deref()));
         let mut nodes: Vec<(&str, &str)> = Vec::new();
         for (name, url) in members.chain(failsafe) {
             if let Some(address) = url.and_then(netloc)
