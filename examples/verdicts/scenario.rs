@@ -68,8 +68,7 @@ pub struct Phase<'a> {
 
 impl<'a> Scenario<'a> {
     /// Reads a scenario.
-    pub fn read(version: PatroniVersion, line: &'a Node) -> Self {
-        let behaviours = Behaviours::of(version);
+    pub fn read(version: PatroniVersion, behaviours: Behaviours, line: &'a Node) -> Self {
         let keys: BTreeMap<&str, DcsKey> =
             entries(line.get("dcs")).filter_map(|(name, value)| Some((name, key(name, value.as_str()?)))).collect();
         let world = World::read(keys.iter().map(|(name, key)| (*name, key)), behaviours);
@@ -116,6 +115,12 @@ impl<'a> Scenario<'a> {
             .cloned()
             .unwrap_or_else(|| LocalState { primary: self.leader() == Some(name), ..self.stranger(name, None) });
         (name, local)
+    }
+
+    /// `request_body`: what is sent in place of the action's own fields.
+    pub fn request_body(&self) -> Option<Request> {
+        let text = self.line.get("request_body").and_then(Node::as_str)?;
+        Some(Request::read(json::parse(NOWHERE, text).ok().as_ref()).unwrap_or_default())
     }
 
     /// The tags in a member's key.
@@ -209,7 +214,8 @@ impl<'a> Scenario<'a> {
     fn addresses(&self) -> Vec<(String, String)> {
         let Ok(cluster) = &self.world.cluster else { return Vec::new() };
         let members = cluster.members.iter().map(|member| (member.name.as_str(), member.api_url.as_deref()));
-        let failsafe = cluster.failsafe.iter().flatten().map(|(name, url)| (name.as_str(), url.as_deref()));
+        let others = cluster.failsafe.iter().flatten().filter(|(name, _)| cluster.member(name).is_none());
+        let failsafe = others.map(|(name, url)| (name.as_str(), url.as_deref()));
         let mut nodes: Vec<(&str, &str)> = Vec::new();
         for (name, url) in members.chain(failsafe) {
             if let Some(address) = url.and_then(netloc)

@@ -148,14 +148,10 @@ impl MemberStatus {
 
 /// `int(max(wal.get('received_location', 0), wal.get('replayed_location', 0)))`; `None` where Python raises.
 fn received_or_replayed(wal: &Mapping) -> Option<i128> {
-    let location = |name: &str| match wal.get(name).map(|node| &node.value) {
-        None => Some(0),
-        Some(Value::Int(lsn)) => Some(*lsn),
-        Some(Value::Bool(lsn)) => Some(i128::from(*lsn)),
-        Some(float @ Value::Float(_)) => python::int(float),
-        Some(_) => None,
-    };
-    Some(location("received_location")?.max(location("replayed_location")?))
+    let zero = Value::Int(0);
+    let location = |name: &str| wal.get(name).map_or(&zero, |node| &node.value);
+    let (received, replayed) = (location("received_location"), location("replayed_location"));
+    python::int(if python::less(received, replayed)? { replayed } else { received })
 }
 
 impl std::fmt::Display for ReportedTimeline {
