@@ -80,7 +80,7 @@ impl<'a> Rival<'a> {
 ///
 /// Source: patroni/ha.py, `Ha.is_healthiest_node`, 2.0.0 to 4.1.5.
 pub fn is_healthiest_node<'a>(view: &View<'a>) -> RaceDecision<'a> {
-    let mut steps = Vec::new();
+    let mut steps = Vec::with_capacity(view.cluster.members.len() + 2);
     let takes_lock = decide(view, &mut steps);
     RaceDecision { takes_lock, steps }
 }
@@ -126,7 +126,7 @@ pub fn enter<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<Entry<'a>
         return Ok(Entry::Decided(false));
     }
     if let Some(failover) = failover {
-        if switchover_race_excludes(view, failover) {
+        if switchover_race_excludes(view, failover)? {
             steps.push(Step::NotSync);
             return Ok(Entry::Decided(false));
         }
@@ -141,15 +141,15 @@ pub fn enter<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<Entry<'a>
 }
 
 /// Whether synchronous mode keeps this node from racing for the lock after a switchover.
-fn switchover_race_excludes(view: &View<'_>, failover: &FailoverKey) -> bool {
+fn switchover_race_excludes(view: &View<'_>, failover: &FailoverKey) -> Result<bool, Raised> {
     let restricts = match view.has(Behaviour::ManualRaceAmongSync) {
         true => true,
         false => view.has(Behaviour::SwitchoverRaceAmongSync) && failover.candidate().is_some(),
     };
-    restricts
+    Ok(restricts
         && failover.leader().is_some()
         && synchronous_mode_restricts(view)
-        && !view.cluster.sync.matches_or_leads(view.name)
+        && !view.cluster.sync.try_matches_or_leads(view.name)?)
 }
 
 /// Whether synchronous mode restricts who may race for the lock after a request.
@@ -205,11 +205,15 @@ fn automatic_race<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<Entr
     }
     last.iter().for_each(|member| add(Rival::member(member)));
     if view.sync_mode_is_active() {
-        if !view.config.quorum_commit_mode && !view.cluster.sync.matches_or_leads(view.name) {
+        if !view.config.quorum_commit_mode && !view.cluster.sync.try_matches_or_leads(view.name)? {
             steps.push(Step::NotSync);
             return Ok(Entry::Decided(false));
         }
-        rivals.retain(|rival| view.cluster.sync.matches_or_leads(rival.name));
+        for rival in std::mem::take(&mut rivals) {
+            if view.cluster.sync.try_matches_or_leads(rival.name)? {
+                rivals.push(rival);
+            }
+        }
     }
     let former_leader = view.old_cluster.leader_name();
     compare_with_others(view, &rivals, true, former_leader, steps)
@@ -240,7 +244,7 @@ fn manual_failover_process_no_leader<'a>(
         }
         let sync_restricts =
             view.config.synchronous_mode && !view.config.quorum_commit_mode && view.has(Behaviour::ManualRaceAmongSync);
-        if sync_restricts && !view.cluster.sync.matches_or_leads(view.name) {
+        if sync_restricts && !view.cluster.sync.try_matches_or_leads(view.name)? {
             steps.push(Step::NotSync);
             return Ok(Some(Entry::Decided(false)));
         }
@@ -270,7 +274,7 @@ fn manual_failover_process_no_leader<'a>(
     let mut rivals = Vec::new();
     for member in view.cluster.members.iter() {
         let was_leader = failover.leader.as_deref() == Some(&member.name);
-        if !was_leader && (!among_sync || view.cluster.sync.matches(&member.name)) {
+        if !was_leader && (!among_sync || view.cluster.sync.try_matches(&member.name)?) {
             rivals.push(Rival::member(member));
         }
     }
@@ -310,18 +314,11 @@ fn compare_with_others<'a>(
         }
     }
     let former_leader = if view.sync_mode_is_active() { view.cluster.sync.leader() } else { former_leader };
-    let mut comparison = Comparison { view: *view, asked: Vec::with_capacity(rivals.len()), former_leader };
-    for rival in rivals {
-        // Before 4.0.0 the tags of a member without an API URL were looked at, too.
-        let is_looked_at = rival.has_api_url || !view.has(Behaviour::QuorumCommit);
-        if rival.name != view.name && is_looked_at {
-            let is_excluded = rival.nofailover.clone()? && !comparison.is_voter(rival.name);
-            if rival.has_api_url && !is_excluded {
-                comparison.asked.push(rival.name);
-            }
-        }
+    if view.quorum_commit_mode_is_active() {
+        // Odd names raise at the first comparison.
+        view.cluster.sync.try_matches_or_leads(view.name)?;
     }
-    Ok(Entry::Compares(comparison))
+    Comparison::with(view, rivals, former_leader).map(Entry::Compares)
 }
 
 impl<'a> Comparison<'a> {
@@ -352,9 +349,30 @@ impl<'a> Comparison<'a> {
         Ok(is_met)
     }
 
-    /// A comparison with nobody in particular by a node that is in none of the lists, to ask what members mean to it.
-    pub fn by_outsider(view: View<'a>) -> Self {
-        Self { view, asked: Vec::new(), former_leader: None }
+    /// The comparison with all members by a node that enters no race.
+    ///
+    /// # Errors
+    ///
+    /// The tags of a member are malformed.
+    pub fn with_members(view: &View<'a>) -> Result<Self, Raised> {
+        let rivals: Vec<Rival<'a>> = view.cluster.members.iter().map(Rival::member).collect();
+        Self::with(view, &rivals, None)
+    }
+
+    /// The comparison with those of the rivals that are asked.
+    fn with(view: &View<'a>, rivals: &[Rival<'a>], former_leader: Option<&'a str>) -> Result<Self, Raised> {
+        let mut comparison = Self { view: *view, asked: Vec::with_capacity(rivals.len()), former_leader };
+        for rival in rivals {
+            // Before 4.0.0 the tags of a member without an API URL were looked at, too.
+            let is_looked_at = rival.has_api_url || !view.has(Behaviour::QuorumCommit);
+            if rival.name != view.name && is_looked_at {
+                let is_excluded = rival.nofailover.clone()? && !comparison.is_voter(rival.name);
+                if rival.has_api_url && !is_excluded {
+                    comparison.asked.push(rival.name);
+                }
+            }
+        }
+        Ok(comparison)
     }
 
     /// The same comparison by a node in another position.
@@ -403,7 +421,7 @@ impl<'a> Comparison<'a> {
         let mine = view.local.lsn;
         if mine < *wal_position {
             steps.push(Step::Ahead { member, bytes: wal_position.saturating_sub(mine) });
-            if !view.config.synchronous_mode || !sync.leader_matches(member) {
+            if !view.config.synchronous_mode || !sync.try_leader_matches(member)? {
                 return Ok(Meaning::Blocks);
             }
             steps.push(Step::FormerLeaderAheadIgnored);
