@@ -224,7 +224,7 @@ impl<'a, W: Write> Text<'a, '_, W> {
             })
             .collect();
         writeln!(self.out)?;
-        let titles = ["lost at once", "automatic failover", "acknowledged commits", "writes"];
+        let titles = ["lost at once", "failover", "commits", "writes"];
         if elsewhere {
             let rows: Vec<[Cell; 2]> = rows.into_iter().map(|[name, failover, ..]| [name, failover]).collect();
             table::write([titles[0], titles[1]], &rows, self.look.palette, self.width, self.out)?;
@@ -242,10 +242,10 @@ impl<'a, W: Write> Text<'a, '_, W> {
         let outcome = margins.outcome(lost);
         let situation = &self.report.situation;
         if !outcome.is_race {
-            return Cell::new("safe: the leader has them");
+            return Cell::new("safe");
         }
         if outcome.may_lack_commit == 0 {
-            let text = if outcome.winners == 0 { "kept: nobody takes over" } else { "safe" };
+            let text = if outcome.winners == 0 { "kept" } else { "safe" };
             return Cell::new(text);
         }
         let names = margins.contest.names_of(outcome.may_lack_commit);
@@ -269,8 +269,8 @@ impl<'a, W: Write> Text<'a, '_, W> {
         match (writes, self.report.seconds(writes)) {
             (Writes::GoOn, _) => "go on".to_owned(),
             (Writes::Elsewhere, _) => "made elsewhere".to_owned(),
-            (Writes::AfterLoops(_), seconds) => format!("wait for up to {} s", seconds.unwrap_or(0)),
-            (Writes::AfterFailover(_), seconds) => format!("go on after failover, up to {} s", seconds.unwrap_or(0)),
+            (Writes::AfterLoops(_), seconds) => format!("wait up to {} s", seconds.unwrap_or(0)),
+            (Writes::AfterFailover(_), seconds) => format!("go on after up to {} s", seconds.unwrap_or(0)),
             (Writes::Stop, _) => "stop until one returns".to_owned(),
         }
     }
