@@ -80,7 +80,7 @@ impl<'a> Rival<'a> {
 ///
 /// Source: patroni/ha.py, `Ha.is_healthiest_node`, 2.0.0 to 4.1.5.
 pub fn is_healthiest_node<'a>(view: &View<'a>) -> RaceDecision<'a> {
-    let mut steps = Vec::new();
+    let mut steps = Vec::with_capacity(view.cluster.members.len() + 2);
     let takes_lock = decide(view, &mut steps);
     RaceDecision { takes_lock, steps }
 }

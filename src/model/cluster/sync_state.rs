@@ -1,5 +1,7 @@
 //! `/sync`: who may take over in synchronous mode.
 
+use std::borrow::Cow;
+
 use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::Raised;
 use crate::parse::python;
@@ -132,7 +134,7 @@ impl SyncState {
     pub fn leader_matches(&self, name: &str) -> bool {
         match self.exact {
             true => self.leader.as_deref() == Some(name),
-            false => !name.is_empty() && !self.is_empty() && eq_lower(&self.leader_compared, name),
+            false => !name.is_empty() && !self.is_empty() && self.leader_compared == lower(name),
         }
     }
 
@@ -145,7 +147,10 @@ impl SyncState {
     fn lists(&self, name: &str) -> bool {
         match self.exact {
             true => self.standbys.iter().any(|standby| standby == name),
-            false => !name.is_empty() && self.standbys.iter().any(|standby| eq_lower(standby, name)),
+            false => {
+                let name = lower(name);
+                !name.is_empty() && self.standbys.iter().any(|standby| *standby == name)
+            }
         }
     }
 }
@@ -154,9 +159,12 @@ fn split(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(python::strip).filter(|name| !name.is_empty())
 }
 
-/// Whether `lower` equals `name.lower()`.
-fn eq_lower(lower: &str, name: &str) -> bool {
-    if name.is_ascii() { lower.eq_ignore_ascii_case(name) } else { lower == name.to_lowercase() }
+/// `name.lower()`
+fn lower(name: &str) -> Cow<'_, str> {
+    match name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(name.to_lowercase()),
+    }
 }
 
 /// A string field; null and a missing key are `None`.
