@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::decision::quorum::margins::{Alike, MAXIMUM_MEMBERS, Margins, Outcome, Property, Writes, collapse};
+use crate::decision::quorum::margins::{
+    Alike, MAXIMUM_MEMBERS, MAXIMUM_MEMBERS_WITH_REQUEST, Margins, Outcome, Property, Writes, collapse,
+};
 use crate::decision::quorum::outlook::SyncPair;
 use crate::decision::quorum::overlap::Overlap;
 use crate::decision::quorum::seats::Seat;
@@ -53,7 +55,13 @@ impl<'a, W: Write> Text<'a, '_, W> {
         let palette = self.look.palette;
         let (word, text) = match (&self.report.margins, self.report.tolerance()) {
             (Some(margins), Some(tolerance)) => self.verdict(margins, tolerance),
-            _ => (palette.open("NOT TRIED"), format!("more than {MAXIMUM_MEMBERS} members, or a request in /failover")),
+            _ => {
+                let text = format!(
+                    "no set of losses: more than {MAXIMUM_MEMBERS} members, or more than {MAXIMUM_MEMBERS_WITH_REQUEST} and a \
+                     request in /failover; who counts now is below"
+                );
+                (palette.open("NOT TRIED"), text)
+            }
         };
         let leader = match situation.leader {
             Some(leader) => format!("leader {leader}"),
@@ -668,7 +676,8 @@ pub fn set_text(margins: &Margins<'_>, alike: &Alike) -> String {
             }
             false if names.len() <= MAXIMUM_NAMES => parts.push(format!("{taken} of {}", names.join(", "))),
             false if class.len() + margins.leader().count_ones() as usize == margins.contest.names.len() => {
-                parts.push(format!("{taken} of the {} replicas", names.len()));
+                let noun = if margins.leader() == 0 { "members" } else { "replicas" };
+                parts.push(format!("{taken} of the {} {noun}", names.len()));
             }
             false => parts.push(format!("{taken} of {}", named(&names, ", "))),
         }
