@@ -68,7 +68,8 @@ fn scenarios() {
             .map(|line| {
                 undisturbed_seconds(1, || {
                     out.text.clear();
-                    example::write_verdict(version, example::PARTS, line, &mut out).expect("a scenario is JSON");
+                    example::write_verdict(version, Behaviours::of(version), example::PARTS, line, &mut out)
+                        .expect("a scenario is JSON");
                     out.text.len()
                 })
             })
@@ -101,7 +102,7 @@ fn gates() {
     };
     let (primary, replica) = (node(true), node(false));
     let request = Request { leader: Some("pg1".to_owned()), candidate: None, scheduled_at: None };
-    let key = FailoverKey { leader: request.leader.clone(), candidate: None, scheduled_at: None };
+    let key = FailoverKey { leader: request.leader.clone(), ..FailoverKey::default() };
     let requested = Cluster { failover: Some(key), ..cluster.clone() };
     let free = Cluster { leader: None, ..requested.clone() };
     let crashed = Cluster { leader: None, ..cluster.clone() };

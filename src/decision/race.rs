@@ -126,7 +126,7 @@ pub fn enter<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<Entry<'a>
         return Ok(Entry::Decided(false));
     }
     if let Some(failover) = failover {
-        if switchover_race_excludes(view, failover) {
+        if switchover_race_excludes(view, failover)? {
             steps.push(Step::NotSync);
             return Ok(Entry::Decided(false));
         }
@@ -141,15 +141,15 @@ pub fn enter<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<Entry<'a>
 }
 
 /// Whether synchronous mode keeps this node from racing for the lock after a switchover.
-fn switchover_race_excludes(view: &View<'_>, failover: &FailoverKey) -> bool {
+fn switchover_race_excludes(view: &View<'_>, failover: &FailoverKey) -> Result<bool, Raised> {
     let restricts = match view.has(Behaviour::ManualRaceAmongSync) {
         true => true,
         false => view.has(Behaviour::SwitchoverRaceAmongSync) && failover.candidate().is_some(),
     };
-    restricts
+    Ok(restricts
         && failover.leader().is_some()
         && synchronous_mode_restricts(view)
-        && !view.cluster.sync.matches_or_leads(view.name)
+        && !view.cluster.sync.try_matches_or_leads(view.name)?)
 }
 
 /// Whether synchronous mode restricts who may race for the lock after a request.
@@ -205,11 +205,15 @@ fn automatic_race<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<Entr
     }
     last.iter().for_each(|member| add(Rival::member(member)));
     if view.sync_mode_is_active() {
-        if !view.config.quorum_commit_mode && !view.cluster.sync.matches_or_leads(view.name) {
+        if !view.config.quorum_commit_mode && !view.cluster.sync.try_matches_or_leads(view.name)? {
             steps.push(Step::NotSync);
             return Ok(Entry::Decided(false));
         }
-        rivals.retain(|rival| view.cluster.sync.matches_or_leads(rival.name));
+        for rival in std::mem::take(&mut rivals) {
+            if view.cluster.sync.try_matches_or_leads(rival.name)? {
+                rivals.push(rival);
+            }
+        }
     }
     let former_leader = view.old_cluster.leader_name();
     compare_with_others(view, &rivals, true, former_leader, steps)
@@ -240,7 +244,7 @@ fn manual_failover_process_no_leader<'a>(
         }
         let sync_restricts =
             view.config.synchronous_mode && !view.config.quorum_commit_mode && view.has(Behaviour::ManualRaceAmongSync);
-        if sync_restricts && !view.cluster.sync.matches_or_leads(view.name) {
+        if sync_restricts && !view.cluster.sync.try_matches_or_leads(view.name)? {
             steps.push(Step::NotSync);
             return Ok(Some(Entry::Decided(false)));
         }
@@ -270,7 +274,7 @@ fn manual_failover_process_no_leader<'a>(
     let mut rivals = Vec::new();
     for member in view.cluster.members.iter() {
         let was_leader = failover.leader.as_deref() == Some(&member.name);
-        if !was_leader && (!among_sync || view.cluster.sync.matches(&member.name)) {
+        if !was_leader && (!among_sync || view.cluster.sync.try_matches(&member.name)?) {
             rivals.push(Rival::member(member));
         }
     }
@@ -310,6 +314,10 @@ fn compare_with_others<'a>(
         }
     }
     let former_leader = if view.sync_mode_is_active() { view.cluster.sync.leader() } else { former_leader };
+    if view.quorum_commit_mode_is_active() {
+        // Odd names raise at the first comparison.
+        view.cluster.sync.try_matches_or_leads(view.name)?;
+    }
     Comparison::with(view, rivals, former_leader).map(Entry::Compares)
 }
 
@@ -413,7 +421,7 @@ impl<'a> Comparison<'a> {
         let mine = view.local.lsn;
         if mine < *wal_position {
             steps.push(Step::Ahead { member, bytes: wal_position.saturating_sub(mine) });
-            if !view.config.synchronous_mode || !sync.leader_matches(member) {
+            if !view.config.synchronous_mode || !sync.try_leader_matches(member)? {
                 return Ok(Meaning::Blocks);
             }
             steps.push(Step::FormerLeaderAheadIgnored);

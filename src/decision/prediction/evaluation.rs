@@ -12,7 +12,7 @@ use crate::decision::view::{Answers, View};
 use crate::model::behaviour::Behaviours;
 use crate::model::cluster::{Cluster, FailoverKey, LocalState, MemberStatus, ScheduledAt};
 use crate::model::config::global::GlobalConfig;
-use crate::model::time::{ParsedTime, parse_time};
+use crate::model::time::parse_time;
 use crate::model::version::PatroniVersion;
 
 /// What comes of a question in one world.
@@ -108,7 +108,7 @@ fn evaluate_change(facts: &Facts, kind: Kind, request: &Request, via: Via) -> Ev
     let (api_report, answer, falls_back) = api_gate(facts, api_node.as_deref(), kind, &request, via);
     gates.push(api_report);
     let key = failover_key(&request);
-    let due = key.scheduled_at.as_ref().and_then(|scheduled| scheduled.at).unwrap_or(facts.now);
+    let due = key.scheduled_at.as_ref().and_then(ScheduledAt::seconds).unwrap_or(facts.now);
     let now = if facts.now < due { due } else { facts.now };
     let leader_report = leader_gate(facts, &key, now);
     let steps_down = leader_report.verdict == GateVerdict::Passes;
@@ -261,13 +261,15 @@ fn api_gate(
 ///
 /// Source: patroni/dcs/__init__.py, `AbstractDCS.manual_failover`, 4.1.5.
 fn failover_key(request: &Request) -> FailoverKey {
-    let scheduled_at = request.scheduled_at().filter(|text| *text != "now").map(|text| match parse_time(text) {
-        ParsedTime::Zoned { seconds, iso } => ScheduledAt { text: iso, at: Some(seconds) },
-        ParsedTime::Naive(iso) => ScheduledAt { text: iso, at: None },
-        ParsedTime::Invalid => ScheduledAt { text: text.to_owned(), at: None },
-    });
+    let scheduled_at = request.scheduled_at().filter(|text| *text != "now");
+    let scheduled_at = scheduled_at.map(|text| ScheduledAt::new(text.to_owned(), parse_time(text)));
     let name = |name: Option<&str>| name.map(str::to_owned);
-    FailoverKey { leader: name(request.leader()), candidate: name(request.candidate()), scheduled_at }
+    FailoverKey {
+        leader: name(request.leader()),
+        candidate: name(request.candidate()),
+        scheduled_at,
+        odd_candidate: None,
+    }
 }
 
 fn leader_gate(facts: &Facts, key: &FailoverKey, now: f64) -> GateReport {

@@ -13,7 +13,7 @@ use crate::parse::tree::{Mapping, Node, Value};
 pub struct Member {
     /// The last part of the key.
     pub name: String,
-    /// `api_url`; `None` when it is missing or empty, and then nobody can ask the member.
+    /// `api_url`, as Python prints it; `None` when it is missing or empty, and then nobody asks the member.
     pub api_url: Option<String>,
     /// `tags`, or the exception that looking at a tag raises.
     pub tags: Result<Tags, Raised>,
@@ -43,7 +43,8 @@ impl Member {
         let shapeless = json
             .filter(|json| !behaviours.has(Behaviour::ShapelessMemberIsEmpty) && json.as_mapping().is_none())
             .map(|json| Raised::no_attribute(&json.value, "get"));
-        let api_url = if text.starts_with("postgres") { url_in_connection_string(text) } else { string("api_url") };
+        let own_url = || data.get("api_url").map(|node| &node.value).filter(|url| python::truthy(url)).map(python::str);
+        let api_url = if text.starts_with("postgres") { url_in_connection_string(text) } else { own_url() };
         Self {
             name: name.to_owned(),
             api_url: api_url.filter(|url| !url.is_empty()),
