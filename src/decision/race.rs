@@ -299,8 +299,7 @@ fn compare_with_others<'a>(
     }
     let former_leader = if view.sync_mode_is_active() { view.cluster.sync.leader() } else { former_leader };
     if view.quorum_commit_mode_is_active() {
-        // Odd names raise at the first comparison.
-        view.cluster.sync.try_matches_or_leads(view.name)?;
+        view.cluster.sync.try_members()?;
     }
     let mut comparison = Comparison { view: *view, asked: Vec::with_capacity(rivals.len()), former_leader };
     for rival in rivals {
@@ -418,7 +417,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn is_voter(&self, name: &str) -> bool {
-        self.needs_votes() && self.view.cluster.sync.matches_or_leads(name)
+        self.needs_votes() && self.view.cluster.sync.has_vote(name)
     }
 }
 
