@@ -68,8 +68,7 @@ pub struct Phase<'a> {
 
 impl<'a> Scenario<'a> {
     /// Reads a scenario.
-    pub fn read(version: PatroniVersion, line: &'a Node) -> Self {
-        let behaviours = Behaviours::of(version);
+    pub fn read(version: PatroniVersion, behaviours: Behaviours, line: &'a Node) -> Self {
         let keys: BTreeMap<&str, DcsKey> =
             entries(line.get("dcs")).filter_map(|(name, value)| Some((name, key(name, value.as_str()?)))).collect();
         let world = World::read(keys.iter().map(|(name, key)| (*name, key)), behaviours);

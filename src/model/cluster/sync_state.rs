@@ -1,5 +1,7 @@
 //! `/sync`: who may take over in synchronous mode.
 
+use std::borrow::Cow;
+
 use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::Raised;
 use crate::parse::python;
@@ -99,9 +101,11 @@ impl SyncState {
         Self {
             leader: Some(leader.to_owned()),
             sync_standby: sync_standby.map(str::to_owned),
+            shown_standbys: sync_standby.map(str::to_owned),
             quorum,
             standbys: split(sync_standby.unwrap_or_default()).map(str::to_lowercase).collect(),
             leader_compared: leader.to_lowercase(),
+            leaders: split(&leader.to_lowercase()).map(str::to_owned).collect(),
             ..Self::default()
         }
     }
@@ -152,7 +156,10 @@ impl SyncState {
 
     /// `matches(name, True)`: whether `name` is a sync standby or the leader of `/sync`.
     pub fn matches_or_leads(&self, name: &str) -> bool {
-        let leads = || !name.is_empty() && !self.is_empty() && self.leaders.iter().any(|leader| eq_lower(leader, name));
+        let leads = || {
+            let name = lower(name);
+            !name.is_empty() && !self.is_empty() && self.leaders.iter().any(|leader| *leader == name)
+        };
         self.matches(name) || if self.exact { self.leader_matches(name) } else { leads() }
     }
 
@@ -210,7 +217,7 @@ impl SyncState {
     pub fn leader_matches(&self, name: &str) -> bool {
         match self.exact {
             true => self.leader.as_deref() == Some(name),
-            false => !name.is_empty() && !self.is_empty() && eq_lower(&self.leader_compared, name),
+            false => !name.is_empty() && !self.is_empty() && self.leader_compared == lower(name),
         }
     }
 
@@ -229,7 +236,10 @@ impl SyncState {
     fn lists(&self, name: &str) -> bool {
         match self.exact {
             true => self.standbys.iter().any(|standby| standby == name),
-            false => !name.is_empty() && self.standbys.iter().any(|standby| eq_lower(standby, name)),
+            false => {
+                let name = lower(name);
+                !name.is_empty() && self.standbys.iter().any(|standby| *standby == name)
+            }
         }
     }
 }
@@ -238,9 +248,12 @@ fn split(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(python::strip).filter(|name| !name.is_empty())
 }
 
-/// Whether `lower` equals `name.lower()`.
-fn eq_lower(lower: &str, name: &str) -> bool {
-    if name.is_ascii() { lower.eq_ignore_ascii_case(name) } else { lower == name.to_lowercase() }
+/// `name.lower()`
+fn lower(name: &str) -> Cow<'_, str> {
+    match name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(name.to_lowercase()),
+    }
 }
 
 /// A field as Python prints it, `None` when it is false to Python; and its type if it is no string.
