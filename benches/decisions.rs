@@ -129,7 +129,7 @@ fn gates() {
     let survivor = view("pg2", &crashed, &replica);
     let kind = Kind::Switchover;
     let figures = [
-        ("ctl", nanoseconds(|| do_failover_or_switchover(behaviours, &cluster, &config, "demo", kind, &request))),
+        ("ctl", nanoseconds(|| do_failover_or_switchover(behaviours, &cluster, &config, "demo", kind, &request, 0.0))),
         ("api", nanoseconds(|| do_post_failover(&leader, kind, &request))),
         ("leader", nanoseconds(|| process_manual_failover_from_leader(&leader))),
         ("shutdown", nanoseconds(|| demote(&leader, LSN))),
