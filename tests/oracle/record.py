@@ -7,7 +7,7 @@ Runs `compare.py` on --count scenarios and keeps those that show something: ever
 which a decision changes from one release to the next, some times over; and the first RANDOM ones, whatever they show.
 Writes fixtures/oracle/verdicts-N.jsonl.gz. A line holds a scenario and, for each decision (the route to it in the verdict), the
 releases from which on it has another answer: `[["2.0.0", …], ["3.2.0", …]]`; an entry without a value says that there is no
-such decision from there on. The order of releases is that of the first line. The same seed gives the same bytes.
+such decision from there on. The same seed gives the same bytes.
 
 --kept names the folder that an earlier `compare.py --keep` filled, and spares another run.
 """
@@ -54,8 +54,7 @@ def record(kept, count):
     for old in FIXTURES.glob('verdicts-*.jsonl.gz'):
         old.unlink()
     for start in range(0, len(lines), PER_FILE):
-        head = [dump({'releases': releases})]
-        text = '\n'.join(head + lines[start:start + PER_FILE]) + '\n'
+        text = '\n'.join(lines[start:start + PER_FILE]) + '\n'
         # No time stamp: the same record gives the same bytes.
         path = FIXTURES / f'verdicts-{start // PER_FILE}.jsonl.gz'
         path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
