@@ -13,13 +13,15 @@ use patrolint::decision::prediction::facts::Facts;
 use patrolint::decision::quorum::commits::CommitQuorum;
 use patrolint::decision::quorum::contest::{Contest, Nodes};
 use patrolint::decision::quorum::margins::{Margins, Property, Writes, collapse};
-use patrolint::decision::quorum::situation::Situation;
+use patrolint::decision::quorum::situation::{Mode, Situation};
 use patrolint::decision::quorum_state::QuorumState;
 use patrolint::input::source_map::SourceId;
 use patrolint::model::behaviour::Behaviours;
+use patrolint::model::cluster::MemberStatus;
 use patrolint::model::snapshot::{ClusterSnapshot, Dcs, DcsKey, DcsKind, RawValue, RestAnswer};
 use patrolint::model::version::PatroniVersion;
 use patrolint::parse::json;
+use patrolint::report::quorum::text::set_text;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -149,7 +151,7 @@ fn a_hand_edited_key_loses_commits() {
         let snapshot = healthy(3, r#"{"synchronous_mode":"quorum"}"#, sync);
         let facts = Facts::collect(&snapshot, None, None);
         let situation = Situation::of(&facts).expect("the keys are sound");
-        let commits = CommitQuorum { needed: 1, ..CommitQuorum::of(&situation) };
+        let commits = CommitQuorum { least: 1, ..CommitQuorum::of(&situation) };
         let margins = Margins::of(&situation, &commits).expect("they are few");
         assert_eq!(margins.contest.names_of(margins.outcome(lost).may_lack_commit), lossy, "{sync} without {lost:b}");
     };
@@ -164,7 +166,102 @@ fn a_hand_edited_key_loses_commits() {
     check(r#"{"leader":"pg01","sync_standby":"pg02,gone","quorum":0}"#, 0b001, &["pg02", "pg03"]);
 }
 
+/// The facts with every node at a position of its own.
+fn at_positions(facts: &Facts, position: impl Fn(&str) -> i128) -> Facts {
+    let mut moved = facts.clone();
+    for (name, node) in &mut moved.nodes {
+        node.local.lsn = position(name);
+        node.answer = None;
+        if let MemberStatus::Reachable { wal_position, in_recovery: true, .. } = &mut node.status {
+            *wal_position = position(name);
+        }
+    }
+    moved
+}
+
+/// Who may take the lock without a commit, by whole races: some standbys have acknowledged it and are ahead, one node is
+/// next, all others are behind that one. A former leader has every commit.
+fn winners_without_commit(
+    facts: &Facts,
+    situation: &Situation<'_>,
+    commits: &CommitQuorum,
+    lost: &[String],
+) -> Vec<String> {
+    let names = &commits.names;
+    let is_leader = |name: &str| situation.cluster.sync.leader_matches(name);
+    let mut found = Vec::new();
+    for set in 0u32..1 << names.len() {
+        if i128::from(set.count_ones()) != commits.least {
+            continue;
+        }
+        let has_commit = |name: &str| {
+            let acknowledged = |index: &usize| set & (1 << index) != 0 && names[*index].eq_ignore_ascii_case(name);
+            is_leader(name) || (0..names.len()).any(|index| acknowledged(&index))
+        };
+        for racer in facts.nodes.keys().filter(|name| !has_commit(name) && !lost.contains(name)) {
+            let position = |name: &str| match (has_commit(name), name == racer) {
+                (true, _) => 1002,
+                (false, true) => 1001,
+                (false, false) => 1000,
+            };
+            let world = at_positions(facts, position);
+            let question = Question::Crash { nodes: lost.to_vec() };
+            if evaluate(&world, &question).winners.contains(racer) && !found.contains(racer) {
+                found.push(racer.clone());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Sets of members that differ in what keeps them from voting or winning, with some `/sync`, for `healthy`.
+fn member_extra() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["", "", "", r#","tags":{"nofailover":true}"#, r#","tags":{"failover_priority":2}"#])
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Every set of standbys that may have acknowledged a commit is tried in a race of its own.
+    #[test]
+    fn commits_are_lost_where_whole_races_lose_them(
+        extras in prop::collection::vec(member_extra(), 3..5), silent in 0usize..5, voters in 1u32..32, quorum in 0i128..4,
+        node_count in 1i128..3, by_quorum: bool, leads: bool,
+    ) {
+        let mode = if by_quorum { r#""quorum""# } else { "true" };
+        let config = format!(r#"{{"synchronous_mode":{mode},"synchronous_node_count":{node_count}}}"#);
+        let names: Vec<String> = (2..7).filter(|index| voters & (1 << (index - 2)) != 0).map(|index| format!("pg{index:02}")).collect();
+        let sync = format!(r#"{{"leader":"pg01","sync_standby":"{}","quorum":{quorum}}}"#, names.join(","));
+        let mut snapshot = healthy(1 + extras.len(), &config, &sync);
+        let keys = &mut snapshot.dcs.as_mut().expect("it has keys").keys;
+        if !leads {
+            keys.remove("leader");
+        }
+        for (index, extra) in extras.iter().enumerate() {
+            let text = member(index + 2, "replica", extra);
+            let key = keys.get_mut(&format!("members/pg{:02}", index + 2)).expect("it is a member");
+            (key.json, key.value) = (json::parse(NOWHERE, &text).ok(), RawValue(text));
+        }
+        if !leads {
+            let text = member(1, "replica", "");
+            let key = keys.get_mut("members/pg01").expect("it is a member");
+            (key.json, key.value) = (json::parse(NOWHERE, &text).ok(), RawValue(text));
+        }
+        if 1 < silent {
+            snapshot.rest.insert(format!("pg{silent:02}"), RestAnswer::Unreachable { reason: "it is cut off".to_owned() });
+        }
+        let facts = Facts::collect(&snapshot, None, None);
+        let situation = Situation::of(&facts).expect("the keys are sound");
+        let commits = CommitQuorum::of(&situation);
+        let margins = Margins::of(&situation, &commits).expect("they are few");
+        for (lost, outcome) in margins.outcomes().filter(|(_, outcome)| outcome.is_race) {
+            let names: Vec<String> = margins.contest.names_of(lost).iter().map(|name| (*name).to_owned()).collect();
+            let whole = winners_without_commit(&facts, &situation, &commits, &names);
+            prop_assert_eq!(margins.contest.names_of(outcome.may_lack_commit), whole, "without {:?}", names);
+        }
+    }
+
     /// The margins look at how many nodes are where, not at their names.
     #[test]
     fn the_resolver_looks_at_names_for_an_order_alone(
@@ -235,4 +332,59 @@ fn margins_equal_what_real_patroni_answered() {
         }
     }
     assert!(4 <= releases.len() && 1900 < compared, "{compared} losses with {releases:?}");
+}
+
+/// The table of docs/quorum.md: every case as patrolint judges it with the newest release.
+fn table() -> String {
+    let mut rows = vec![
+        "| case | commit waits for | election needs | may win without pg1 | failover survives | broken by the loss of | commits | writes survive |".to_owned(),
+        "|---|---|---|---|---|---|---|---|".to_owned(),
+    ];
+    for case in cases() {
+        let snapshot = cluster(&case);
+        let facts = Facts::collect(&snapshot, Some(PatroniVersion::newest()), None);
+        let situation = Situation::of(&facts).expect("the keys are sound");
+        let commits = CommitQuorum::of(&situation);
+        let margins = Margins::of(&situation, &commits).expect("they are few");
+        let members = margins.contest.names.len();
+        let commit = match (situation.mode, commits.needed) {
+            (_, 0) => "nobody".to_owned(),
+            (Mode::Quorum, needed) if commits.least < needed => {
+                format!("any {} or {needed} of {}", commits.least, commits.names.join(", "))
+            }
+            (Mode::Quorum, needed) => format!("any {needed} of {}", commits.names.join(", ")),
+            (_, _) => format!("all of {}", commits.names.join(", ")),
+        };
+        let election = match situation.mode {
+            Mode::Quorum => format!("{} + its own", situation.cluster.sync.quorum),
+            Mode::Synchronous => "a place in /sync".to_owned(),
+            Mode::Asynchronous => "nothing".to_owned(),
+        };
+        let winners = margins.contest.names_of(margins.outcome(1).winners);
+        let survives = |property| match margins.tolerated(property) {
+            None => "not even now".to_owned(),
+            Some(0) => "none".to_owned(),
+            Some(count) if count == members => "any".to_owned(),
+            Some(count) => format!("any {count}"),
+        };
+        let broken = collapse(members, &margins.minimal_breaking(Property::Failover));
+        let broken: Vec<String> = broken.iter().map(|alike| set_text(&margins, alike)).collect();
+        let commits_are = if margins.tolerated(Property::Commits) == Some(members) { "safe" } else { "may be lost" };
+        rows.push(format!(
+            "| {} | {commit} | {election} | {} | {} | {} | {commits_are} | {} |",
+            case["title"].as_str().expect("a title"),
+            if winners.is_empty() { "nobody".to_owned() } else { winners.join(", ") },
+            survives(Property::Failover),
+            broken.join("; "),
+            survives(Property::Writes),
+        ));
+    }
+    rows.join("\n")
+}
+
+#[test]
+fn the_document_shows_what_is_judged() {
+    let document = fs::read_to_string(root().join("docs/quorum.md")).expect("the document can be read");
+    let table = table();
+    assert!(document.contains(&table), "docs/quorum.md should hold this table:\n{table}");
 }

@@ -4,9 +4,10 @@
 //! `cargo run --release --example verdicts -- --patroni-version 4.0.6 < scenarios.jsonl > verdicts.jsonl`
 
 mod gates;
-mod json;
+pub mod json;
 mod scenario;
 mod status;
+mod sync;
 
 use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ pub use json::Json;
 use scenario::{NOWHERE, Scenario};
 
 /// The parts of a verdict, as `--only` names them.
-pub const PARTS: &[&str] = &["status", "api", "leader", "shutdown", "race", "ctl"];
+pub const PARTS: &[&str] = &["status", "api", "leader", "shutdown", "race", "ctl", "sync"];
 
 fn main() -> ExitCode {
     let mut version = None;
@@ -139,6 +140,9 @@ fn write_parts(scenario: &Scenario<'_>, parts: &[&str], out: &mut Json) {
     }
     if asks("status") {
         out.field("status", |out| status::write(scenario, observer, &answers, out));
+    }
+    if asks("sync") {
+        sync::write(scenario, out);
     }
 }
 

@@ -209,7 +209,7 @@ fn is_fit<'a>(
         let cluster_timeline = view.cluster.timeline;
         let MemberStatus::Reachable { timeline, .. } = status else { return Ok(false) };
         let is_behind = match timeline {
-            ReportedTimeline::Known(timeline) => *timeline < cluster_timeline,
+            ReportedTimeline::Known(timeline) | ReportedTimeline::Odd(timeline, _) => *timeline < cluster_timeline,
             ReportedTimeline::Unknown(_) => true,
             ReportedTimeline::Invalid(raised) => return Err(raised.clone()),
         };

@@ -31,7 +31,7 @@ pub enum LeaderOutcome {
 ///
 /// Source: patroni/ha.py, `Ha.process_manual_failover_from_leader`, 2.0.0 to 4.1.5.
 pub fn process_manual_failover_from_leader<'a>(view: &View<'a>) -> LeaderDecision<'a> {
-    let mut steps = Vec::new();
+    let mut steps = Vec::with_capacity(view.cluster.members.len() + 2);
     let outcome = decide(view, &mut steps).unwrap_or_else(LeaderOutcome::Raises);
     if outcome == LeaderOutcome::Refuses {
         steps.push(Step::CleaningUp);

@@ -80,7 +80,7 @@ impl<'a> Rival<'a> {
 ///
 /// Source: patroni/ha.py, `Ha.is_healthiest_node`, 2.0.0 to 4.1.5.
 pub fn is_healthiest_node<'a>(view: &View<'a>) -> RaceDecision<'a> {
-    let mut steps = Vec::new();
+    let mut steps = Vec::with_capacity(view.cluster.members.len() + 2);
     let takes_lock = decide(view, &mut steps);
     RaceDecision { takes_lock, steps }
 }
@@ -318,18 +318,7 @@ fn compare_with_others<'a>(
         // Odd names raise at the first comparison.
         view.cluster.sync.try_matches_or_leads(view.name)?;
     }
-    let mut comparison = Comparison { view: *view, asked: Vec::with_capacity(rivals.len()), former_leader };
-    for rival in rivals {
-        // Before 4.0.0 the tags of a member without an API URL were looked at, too.
-        let is_looked_at = rival.has_api_url || !view.has(Behaviour::QuorumCommit);
-        if rival.name != view.name && is_looked_at {
-            let is_excluded = rival.nofailover.clone()? && !comparison.is_voter(rival.name);
-            if rival.has_api_url && !is_excluded {
-                comparison.asked.push(rival.name);
-            }
-        }
-    }
-    Ok(Entry::Compares(comparison))
+    Comparison::with(view, rivals, former_leader).map(Entry::Compares)
 }
 
 impl<'a> Comparison<'a> {
@@ -360,9 +349,30 @@ impl<'a> Comparison<'a> {
         Ok(is_met)
     }
 
-    /// A comparison with nobody in particular by a node that is in none of the lists, to ask what members mean to it.
-    pub fn by_outsider(view: View<'a>) -> Self {
-        Self { view, asked: Vec::new(), former_leader: None }
+    /// The comparison with all members by a node that enters no race.
+    ///
+    /// # Errors
+    ///
+    /// The tags of a member are malformed.
+    pub fn with_members(view: &View<'a>) -> Result<Self, Raised> {
+        let rivals: Vec<Rival<'a>> = view.cluster.members.iter().map(Rival::member).collect();
+        Self::with(view, &rivals, None)
+    }
+
+    /// The comparison with those of the rivals that are asked.
+    fn with(view: &View<'a>, rivals: &[Rival<'a>], former_leader: Option<&'a str>) -> Result<Self, Raised> {
+        let mut comparison = Self { view: *view, asked: Vec::with_capacity(rivals.len()), former_leader };
+        for rival in rivals {
+            // Before 4.0.0 the tags of a member without an API URL were looked at, too.
+            let is_looked_at = rival.has_api_url || !view.has(Behaviour::QuorumCommit);
+            if rival.name != view.name && is_looked_at {
+                let is_excluded = rival.nofailover.clone()? && !comparison.is_voter(rival.name);
+                if rival.has_api_url && !is_excluded {
+                    comparison.asked.push(rival.name);
+                }
+            }
+        }
+        Ok(comparison)
     }
 
     /// The same comparison by a node in another position.

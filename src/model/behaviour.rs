@@ -629,7 +629,7 @@ pub const TABLE: &[Row] = &[
     Row {
         behaviour: Behaviour::EmptySyncLeaderCounts,
         name: "empty-sync-leader-counts",
-        summary: "a /sync whose leader is an empty string is not empty",
+        summary: "a /sync whose leader is an empty string, or anything else but null, is not empty",
         source: "patroni/dcs/__init__.py, SyncState.is_empty",
         pull_request: Some("2614"),
         releases: &[(v(3, 0, 2), Some(v(3, 0, 3)))],

@@ -297,11 +297,9 @@ impl Reading {
             match unit {
                 0 => {
                     self.hour = Some(whole);
-                    if value.fract() != 0.0 {
-                        self.minute = Some((value.fract() * 60.0) as i64);
-                    }
+                    self.minute = sixtieths(token).or(self.minute);
                 }
-                1 => self.minutes(value),
+                1 => self.minutes(token)?,
                 2 => self.seconds(token)?,
                 _ => {}
             }
@@ -309,8 +307,8 @@ impl Reading {
         }
         if next_is(":") && self.at(index + 2).is_some() {
             self.hour = Some(whole);
-            let minutes = self.at(index + 2)?.parse::<f64>().ok().filter(|minutes| minutes.is_finite())?;
-            self.minutes(minutes);
+            let minutes = self.at(index + 2)?.to_owned();
+            self.minutes(&minutes)?;
             if self.at(index + 3) == Some(":") && self.at(index + 4).is_some() {
                 let seconds = self.at(index + 4)?.to_owned();
                 self.seconds(&seconds)?;
@@ -372,11 +370,11 @@ impl Reading {
         (1 < index && is_last && self.at(index - 1) == Some(" ") && is_unit(index - 2)).then(|| index - 2)
     }
 
-    fn minutes(&mut self, value: f64) {
-        self.minute = Some(value as i64);
-        if value.fract() != 0.0 {
-            self.second = Some((value.fract() * 60.0) as i64);
-        }
+    /// `_parse_min_sec`
+    fn minutes(&mut self, text: &str) -> Option<()> {
+        self.minute = Some(int(text.split('.').next()?)?);
+        self.second = sixtieths(text);
+        Some(())
     }
 
     /// `_parsems`
@@ -492,9 +490,21 @@ fn adjusted(hour: i64, half: usize) -> i64 {
     }
 }
 
-/// `convertyear`: a year of two digits is one of this century.
+/// `convertyear`: a year of two digits is the nearest one, seen from 2026.
 fn century(year: i64, specified: bool) -> i64 {
-    if year < 100 && !specified { year + 2000 } else { year }
+    match year {
+        _ if specified => year,
+        ..76 => year + 2000,
+        76..100 => year + 1900,
+        _ => year,
+    }
+}
+
+/// The sixtieths, rounded down, that the fraction of a decimal number makes, unless that is none.
+fn sixtieths(text: &str) -> Option<i64> {
+    let digits: String = text.split_once('.')?.1.chars().take(15).collect();
+    let fraction = int(&digits).filter(|fraction| *fraction != 0)?;
+    Some(fraction * 60 / 10_i64.pow(digits.len() as u32))
 }
 
 fn date(year: i64, month: i64, day: i64) -> Option<Date> {

@@ -98,11 +98,11 @@ impl Reader<'_> {
 
     fn object(&mut self, depth: usize) -> Result<Value, JsonError> {
         self.at += 1;
-        let mut entries = Vec::new();
         self.skip_blanks();
         if self.eat(b'}') {
-            return Ok(Value::Mapping(Mapping { entries }));
+            return Ok(Value::Mapping(Mapping::default()));
         }
+        let mut entries = Vec::with_capacity(8);
         loop {
             self.skip_blanks();
             let start = self.at;

@@ -47,6 +47,7 @@ def case(name, title, members, node_count, mode='quorum', tags=None, sync=None, 
         if quorum is None:
             quorum = max(0, len(sync) - node_count) if mode == 'quorum' else 0
         dcs['sync'] = json.dumps({'leader': 'pg1', 'sync_standby': ','.join(sync) or None, 'quorum': quorum})
+    listed = [n.lower() for n in sync]
     for i, n in enumerate(names):
         position = lsn.get(n, LSN)
         key = {'conn_url': 'postgres://10.0.0.%d:5432/postgres' % (i + 1), 'state': 'running', 'xlog_location': position,
@@ -57,8 +58,8 @@ def case(name, title, members, node_count, mode='quorum', tags=None, sync=None, 
         if i == 0 and leads:
             answer['xlog'] = {'location': position}
             answer['replication'] = [
-                {'application_name': m, 'state': 'streaming', 'sync_priority': int(m in sync),
-                 'sync_state': ('quorum' if mode == 'quorum' else 'sync') if m in sync else 'async'}
+                {'application_name': m, 'state': 'streaming', 'sync_priority': int(m in listed),
+                 'sync_state': ('quorum' if mode == 'quorum' else 'sync') if m in listed else 'async'}
                 for m in names[1:] if m not in down]
         else:
             key['replication_state'] = answer['replication_state'] = 'streaming'

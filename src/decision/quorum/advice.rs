@@ -22,15 +22,11 @@ impl QuorumReport<'_> {
             advice.push((what, Some(format!("patronictl resume {scope}"))));
         }
         if matches!(self.overlap, Overlap::Broken { .. }) {
-            let what = match self.outlook.writes.is_empty() || self.outlook.stuck.is_some() {
-                true => {
-                    "no failover now: a new leader may lack acknowledged commits, and the leader does not repair it by itself"
-                }
-                false => {
-                    "no failover now: a new leader may lack acknowledged commits until the leader has repaired it (above)"
-                }
+            let until = match self.outlook.writes.is_empty() || self.outlook.stuck.is_some() {
+                true => "and the leader does not bring it in order by itself",
+                false => "until the leader has brought /sync in order (above)",
             };
-            advice.push((what.to_owned(), Some(format!("patronictl pause {scope}"))));
+            advice.push((format!("no switchover now: a new leader may lack acknowledged commits, {until}"), None));
         }
         let is_standby = |name: &&String| situation.leader != Some(name.as_str());
         for name in situation.facts.nodes.keys().filter(is_standby) {
@@ -41,14 +37,18 @@ impl QuorumReport<'_> {
         }
         for seat in &self.seats {
             let is_replica = situation.leader != Some(seat.name.as_str());
-            let votes_count = self.votes_needed.is_some();
+            let votes_count = self.votes_needed.is_some() && seat.has_seat && !seat.votes;
             let node = situation.facts.nodes.get(&seat.name);
             let is_tagged = node.is_some_and(|node| node.local.running && node.local.tags.nofailover());
-            if is_replica && votes_count && seat.has_seat && !seat.votes && is_tagged {
-                let what = format!(
-                    "{} holds a seat but never votes: take nofailover (failover_priority 0) away, or give it nosync as well",
-                    seat.name
-                );
+            let nobody_can_win = self.tolerance().is_some_and(|tolerance| tolerance.failover == Some(0));
+            if is_replica && is_tagged && (votes_count || nobody_can_win) {
+                let what = match votes_count {
+                    true => {
+                        "holds a seat but never votes: take nofailover (failover_priority 0) away, or give it nosync, too"
+                    }
+                    false => "must not be promoted: take nofailover (failover_priority 0) away",
+                };
+                let what = format!("{} {what}", seat.name);
                 advice.push((what, Some(format!("in its patroni.yml, then: patronictl reload {scope} {}", seat.name))));
             }
         }

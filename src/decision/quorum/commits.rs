@@ -7,6 +7,8 @@ use crate::decision::quorum::situation::{Mode, Situation};
 pub struct CommitQuorum {
     /// How many of them a commit waits for; 0: for none.
     pub needed: i128,
+    /// How many it waits for at least, whatever `synchronous_standby_names` holds by now.
+    pub least: i128,
     /// Who they are.
     pub names: Vec<String>,
     /// `*`: any standby that replicates from the leader will do.
@@ -22,7 +24,8 @@ impl CommitQuorum {
         let mut names: Vec<String> = sync.voters().map(str::to_owned).collect();
         let minimum = i128::from(situation.config.synchronous_mode_strict && situation.mode != Mode::Asynchronous);
         if !situation.is_active {
-            return Self { needed: minimum, names: Vec::new(), any_standby: 0 < minimum, contradictions: Vec::new() };
+            let contradictions = Vec::new();
+            return Self { needed: minimum, least: minimum, names, any_standby: 0 < minimum, contradictions };
         }
         let mut contradictions = Vec::new();
         let mut needed = match situation.mode {
@@ -49,7 +52,17 @@ impl CommitQuorum {
             }
         }
         let any_standby = names.is_empty() && 0 < minimum;
-        Self { needed: needed.max(minimum), names, any_standby, contradictions }
+        let needed = needed.max(minimum);
+        let wanted = situation.config.synchronous_node_count.max(minimum);
+        if situation.mode == Mode::Quorum && wanted < needed {
+            contradictions.push(format!(
+                "quorum {} in /sync fits {} acknowledgements, and synchronous_node_count is {wanted}: the leader is about to \
+                 change them, or /sync was edited by hand (SHOW synchronous_standby_names tells)",
+                sync.quorum, needed
+            ));
+        }
+        let least = if situation.mode == Mode::Quorum { needed.min(wanted.max(0)) } else { needed };
+        Self { needed, least, names, any_standby, contradictions }
     }
 }
 

@@ -54,6 +54,8 @@ struct Racer {
     has_all: bool,
     /// Why it cannot take the lock, whatever others answer.
     own_reasons: Vec<String>,
+    /// Why others stop it, one entry for each who does.
+    reasons_of_others: Vec<(usize, String)>,
 }
 
 impl Racer {
@@ -70,6 +72,7 @@ impl Racer {
             would_vote: 0,
             has_all: false,
             own_reasons: Vec::new(),
+            reasons_of_others: Vec::new(),
         }
     }
 
@@ -81,9 +84,10 @@ impl Racer {
         self.decided.unwrap_or_else(wins)
     }
 
-    /// Whether it could take the lock while `alive` answer if all of them were as far as it is, or less far.
-    fn could_take_lock(&self, alive: Nodes) -> bool {
-        let votes = self.start + i128::from((self.would_vote & alive).count_ones());
+    /// Whether it could take the lock while `alive` answer, if all of them but for those `ahead`, who do not stop it, were as
+    /// far as it is, or less far.
+    fn could_take_lock(&self, alive: Nodes, ahead: Nodes) -> bool {
+        let votes = self.start + i128::from((self.would_vote & alive & !ahead).count_ones());
         self.decided.unwrap_or_else(|| self.always_blocks & alive == 0 && self.requirement.is_met(votes, 0))
     }
 }
@@ -114,6 +118,10 @@ impl<'a> Contest<'a> {
         names.filter_map(bit).fold(0, |set, index| set | 1 << index)
     }
 
+    fn nodes_exactly<'n>(&self, names: impl Iterator<Item = &'n str>) -> Nodes {
+        names.filter_map(|name| self.names.iter().position(|known| *known == name)).fold(0, add)
+    }
+
     /// The names of a set.
     pub fn names_of(&self, set: Nodes) -> Vec<&'a str> {
         self.indices(set).map(|index| self.names[index]).collect()
@@ -140,7 +148,9 @@ impl<'a> Contest<'a> {
             needed <= i128::from(silent.count_ones()) + unknown
         };
         self.with_racers(lost, |racers| {
-            let is_one = |index: &usize| racers[*index].could_take_lock(alive) && may_lack(&racers[*index], *index);
+            let have_all = (0..racers.len()).filter(|index| racers[*index].has_all).fold(0, add);
+            let is_one =
+                |index: &usize| racers[*index].could_take_lock(alive, have_all) && may_lack(&racers[*index], *index);
             self.indices(alive).filter(is_one).fold(0, add)
         })
     }
@@ -159,16 +169,16 @@ impl<'a> Contest<'a> {
             tags: Tags::default(),
         };
         let view = reading.view("", Behaviours::of(version), &local, self.facts.now);
-        let outsider = Comparison::by_outsider(view);
-        let votes = |name: &str| outsider.meaning(name, &mut Vec::new()) == Ok(Meaning::Vote);
-        (0..self.names.len()).filter(|index| votes(self.names[*index])).fold(0, add)
+        let Ok(outsider) = Comparison::with_members(&view) else { return 0 };
+        let voters = outsider.asked.iter().filter(|name| outsider.meaning(name, &mut Vec::new()) == Ok(Meaning::Vote));
+        self.nodes_exactly(voters.copied())
     }
 
     /// The nodes that could win with everybody's help once `lost` are gone.
     pub fn eligible(&self, lost: Nodes) -> Nodes {
         let alive = self.all() & !lost;
         self.with_racers(lost, |racers| {
-            let could_win = |index: &usize| racers[*index].could_take_lock(alive);
+            let could_win = |index: &usize| racers[*index].could_take_lock(alive, 0);
             (0..racers.len()).filter(could_win).fold(0, add)
         })
     }
@@ -181,19 +191,24 @@ impl<'a> Contest<'a> {
         })
     }
 
-    /// Who of those that `lost` leaves stops a node.
-    pub fn blocking(&self, lost: Nodes, index: usize) -> Nodes {
-        self.with_racers(lost, |racers| racers[index].blocks & self.all() & !lost)
+    /// Why those that `lost` leaves stop a node.
+    pub fn stopped_by(&self, lost: Nodes, index: usize) -> Vec<String> {
+        self.with_racers(lost, |racers| {
+            let reasons = racers[index].reasons_of_others.iter();
+            reasons.filter(|(other, _)| lost & (1 << other) == 0).map(|(_, reason)| reason.clone()).collect()
+        })
     }
 
-    /// The most votes that a node gets which nobody stops, and how many it needs; `None`: that is not what is missing.
+    /// Of the nodes that nobody stops: how many votes the one gets that lacks fewest, and how many it needs; `None` if
+    /// there is no such node, or it is not votes that are missing.
     pub fn missing_votes(&self, lost: Nodes) -> Option<(i128, i128)> {
         let alive = self.all() & !lost;
         self.with_racers(lost, |racers| {
             let free = self.indices(alive).map(|index| &racers[index]);
             let free = free.filter(|racer| racer.decided.is_none() && racer.blocks & alive == 0);
-            let votes = |racer: &Racer| racer.start + i128::from((racer.votes & alive).count_ones());
-            free.filter_map(|racer| Some((votes(racer), racer.requirement.quorum?))).max()
+            let votes = |racer: &Racer| i128::from((racer.votes & alive).count_ones());
+            let counts = free.filter_map(|racer| Some((votes(racer), racer.requirement.quorum? - racer.start)));
+            counts.filter(|(votes, needed)| votes < needed).min_by_key(|(votes, needed)| needed - votes)
         })
     }
 
@@ -310,5 +325,17 @@ fn racer(
         would_vote: with_meaning(&comparison.of(view(&ahead)), Meaning::Vote),
         has_all,
         own_reasons,
+        reasons_of_others: reasons_of_others(&comparison, names),
     }
+}
+
+/// Why others stop the node, in words.
+fn reasons_of_others(comparison: &Comparison<'_>, names: &[&str]) -> Vec<(usize, String)> {
+    let reason = |member: &&str| {
+        let mut steps = Vec::new();
+        let stops = comparison.meaning(member, &mut steps) == Ok(Meaning::Blocks);
+        let index = names.iter().position(|known| known == member).filter(|_| stops)?;
+        Some((index, steps.last().map(explain)?))
+    };
+    comparison.asked.iter().filter_map(reason).collect()
 }

@@ -98,7 +98,7 @@ impl<'a> Margins<'a> {
             }
             let winners = contest.winners(lost);
             let (acknowledging, unknown) = (writing.names, writing.unknown);
-            let may_lack_commit = contest.winners_without_commit(lost, acknowledging, unknown, commits.needed);
+            let may_lack_commit = contest.winners_without_commit(lost, acknowledging, unknown, commits.least);
             let writes = contest.indices(winners).map(|winner| writing.after_failover(lost, winner)).max();
             Outcome { is_race, winners, may_lack_commit, writes: writes.unwrap_or(Writes::Stop) }
         };

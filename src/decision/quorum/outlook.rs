@@ -171,7 +171,9 @@ fn by_quorum(situation: &Situation<'_>, view: &View<'_>, now: SyncPair, active: 
                 }
             }
             Err(error) => {
-                stuck = Some(format!("in each of its loops the leader fails with {}: {error}", error.class()))
+                let error = format!("{}: {error}", error.class());
+                let error = error.trim_end_matches([':', ' ']);
+                stuck = Some(format!("in each of its loops the leader fails with {error}, and changes nothing"));
             }
         }
     }

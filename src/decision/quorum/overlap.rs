@@ -24,14 +24,22 @@ impl Overlap {
     /// Looks for two sets without a node in common.
     pub fn of(situation: &Situation<'_>, commits: &CommitQuorum) -> Self {
         if situation.mode == Mode::Asynchronous {
-            return Self::NotAsked("commits wait for nobody, so whoever takes over may lack some");
+            return Self::NotAsked(match situation.config.standby_cluster {
+                true => "a standby cluster makes no commits",
+                false => "commits wait for nobody, so whoever takes over may lack some",
+            });
         }
         if !situation.is_active {
             return Self::NotAsked(
                 "synchronous mode is not active yet: /sync has no leader, and anybody may take over",
             );
         }
-        let voters: Vec<&str> = situation.cluster.sync.voters().collect();
+        // The leader has every commit itself, so a set with it has the commit; the leader of /sync votes, too.
+        let sync = &situation.cluster.sync;
+        let is_leader =
+            |name: &&str| situation.leader.is_some_and(|leader| leader.to_lowercase() == name.to_lowercase());
+        let former = sync.leader().filter(|_| situation.leader.is_some_and(|leader| !sync.leader_matches(leader)));
+        let voters: Vec<&str> = sync.voters().chain(former).filter(|name| !is_leader(name)).collect();
         let is_in =
             |names: &[String], name: &str| names.iter().any(|known| known.to_lowercase() == name.to_lowercase());
         let (quorum, what) = match situation.mode {
@@ -51,18 +59,24 @@ impl Overlap {
         electing.truncate(size);
         let electing: Vec<String> = electing.into_iter().map(str::to_owned).collect();
         let others: Vec<String> = commits.names.iter().filter(|name| !is_in(&electing, name)).cloned().collect();
-        let needed = usize::try_from(commits.needed.max(0)).unwrap_or(usize::MAX);
+        let needed = usize::try_from(commits.least.max(0)).unwrap_or(usize::MAX);
         if needed <= others.len() {
             return Self::Broken { acknowledging: others.into_iter().take(needed).collect(), electing };
         }
         let stranger = |name: &&str| !voters.iter().any(|known| known.to_lowercase() == name.to_lowercase());
         let all: Vec<&str> =
             voters.iter().copied().chain(commits.names.iter().map(String::as_str).filter(stranger)).collect();
+        if situation.mode != Mode::Quorum {
+            return Self::Holds(format!(
+                "every commit is on all of {}, and only they may take over",
+                voters.join(", ")
+            ));
+        }
         Self::Holds(format!(
             "{} of {} acknowledge a commit, {size} of them {what}; {} + {size} > {}: at least one is in both",
-            commits.needed,
+            commits.least,
             all.join(", "),
-            commits.needed,
+            commits.least,
             all.len()
         ))
     }

@@ -212,6 +212,8 @@ fn absent(node: &NodeFacts, has_key: bool) -> String {
         format!("it replicates from {upstream} (replicatefrom)")
     } else if node.streaming == Some(false) {
         "it does not stream".to_owned()
+    } else if node.local.primary {
+        "it runs as a primary itself".to_owned()
     } else if !has_key {
         "it has no member key".to_owned()
     } else {
@@ -278,20 +280,29 @@ fn election(
     if let Some(text) = limited.clone().filter(|text| !own.contains(text)) {
         reasons.push(Reason { text, from: from_node });
     }
-    let why = || limited.clone().or_else(|| own.first().cloned()).unwrap_or_else(|| "too few votes".to_owned());
+    let leader = situation.leader.map_or(0, |leader| situation.bit(leader));
+    let stopped = contest.map(|contest| contest.stopped_by(leader, index)).unwrap_or_default();
+    reasons.extend(stopped.iter().map(|text| Reason { text: text.clone(), from: "the answers of others".to_owned() }));
+    let why = || {
+        let first = limited.as_ref().or_else(|| own.first()).or_else(|| stopped.first());
+        first.cloned().unwrap_or_else(|| "there are too few votes".to_owned())
+    };
+    let now = match stopped.first() {
+        Some(reason) => format!(", but now {reason}"),
+        None => String::new(),
+    };
     let is_tagged = node.local.tags.nofailover();
     let former = sync.leader_matches(name);
     let (counts, because) = match (by_quorum, by_list) {
         (true, _) if former && may_win => (true, "former leader: needs no votes unless others are ahead".to_owned()),
-        (true, _) if is_named && is_voting && may_win => (true, "votes, may win".to_owned()),
+        (true, _) if is_named && is_voting && may_win => (true, format!("votes, may win{now}")),
         (true, _) if is_named && is_voting => (true, format!("votes, may not win: {}", why())),
         (true, _) if is_named && is_tagged => (false, "holds a seat, never votes, never wins (nofailover)".to_owned()),
         (true, _) if is_named => (false, format!("holds a seat, but cannot vote: {}", why())),
-        (true, _) if may_win => (false, "no seat: does not vote, may win with votes of voters".to_owned()),
+        (true, _) if may_win => (false, format!("no seat: does not vote, may win with votes of voters{now}")),
         (true, _) => (false, format!("no seat; may not win: {}", why())),
         (_, true) if !is_named && !former => (false, "not in /sync: may not win".to_owned()),
-        (_, true) if may_win => (true, "may win".to_owned()),
-        _ if may_win => (true, "may win".to_owned()),
+        _ if may_win => (true, format!("may win{now}")),
         _ => (false, format!("may not win: {}", why())),
     };
     Standing::new(counts, because, reasons)

@@ -83,6 +83,8 @@ pub struct Tags {
     sync_priority: Option<i128>,
     /// `replicatefrom`, when it is a string.
     pub replicatefrom: Option<String>,
+    /// What looking for that member raises, when `replicatefrom` is something else.
+    unusable_replicatefrom: Option<Raised>,
     /// `nostream`
     pub nostream: bool,
     /// Whether the keys `failover_priority` and `sync_priority` are there, whatever their values.
@@ -110,6 +112,9 @@ impl Tags {
             nosync: truth("nosync"),
             sync_priority: int("sync_priority"),
             replicatefrom: tags.get("replicatefrom").and_then(Node::as_str).map(str::to_owned),
+            unusable_replicatefrom: value("replicatefrom")
+                .filter(|value| python::truthy(value) && !matches!(value, Value::String(_)))
+                .map(|value| Raised::no_attribute(value, "lower")),
             nostream: value("nostream").and_then(python::parse_bool).unwrap_or(false),
             has_priority: (value("failover_priority").is_some(), value("sync_priority").is_some()),
         })
@@ -142,6 +147,18 @@ impl Tags {
     pub fn nosync(&self, behaviours: Behaviours) -> bool {
         let by_priority = || behaviours.has(Behaviour::SyncPriority) && self.sync_priority.is_some_and(|it| it <= 0);
         self.nosync.unwrap_or_else(by_priority)
+    }
+
+    /// The member to replicate from, as the leader looks for it; an empty name is none.
+    ///
+    /// # Errors
+    ///
+    /// `replicatefrom` is set, and no string.
+    pub fn upstream(&self) -> Result<Option<&str>, Raised> {
+        match &self.unusable_replicatefrom {
+            Some(raised) => Err(raised.clone()),
+            None => Ok(self.replicatefrom.as_deref().filter(|name| !name.is_empty())),
+        }
     }
 
     /// `Tags.sync_priority`

@@ -35,6 +35,8 @@ pub enum MemberStatus {
 pub enum ReportedTimeline {
     /// A number other than 0.
     Known(i128),
+    /// A number of another type, which compares as this one; and as Python prints it.
+    Odd(i128, String),
     /// Missing, null, 0 or otherwise false to Python; as Python prints it.
     Unknown(String),
     /// Of a type that cannot be compared.
@@ -158,7 +160,7 @@ impl std::fmt::Display for ReportedTimeline {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Known(timeline) => timeline.fmt(formatter),
-            Self::Unknown(text) => text.fmt(formatter),
+            Self::Odd(_, text) | Self::Unknown(text) => text.fmt(formatter),
             Self::Invalid(raised) => raised.fmt(formatter),
         }
     }
@@ -168,10 +170,12 @@ fn timeline(data: &Mapping) -> ReportedTimeline {
     let unknown = |value: &Value| ReportedTimeline::Unknown(python::str(value));
     match data.get("timeline").map(|node| &node.value) {
         Some(Value::Int(timeline)) if *timeline != 0 => ReportedTimeline::Known(*timeline),
-        Some(float @ Value::Float(_)) if python::truthy(float) => {
-            python::int(float).map_or_else(|| unknown(float), ReportedTimeline::Known)
+        // Rust's conversion saturates; what is no number is behind nothing.
+        Some(value @ Value::Float(float)) if python::truthy(value) => {
+            let compared = if float.is_nan() { i128::MAX } else { float.floor() as i128 };
+            ReportedTimeline::Odd(compared, python::str(value))
         }
-        Some(Value::Bool(true)) => ReportedTimeline::Known(1),
+        Some(value @ Value::Bool(true)) => ReportedTimeline::Odd(1, python::str(value)),
         Some(value) if python::truthy(value) => ReportedTimeline::Invalid(Raised::new(
             "TypeError",
             format!("'<' not supported between instances of '{}' and 'int'", python::type_name(value)),

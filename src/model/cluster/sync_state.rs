@@ -1,5 +1,7 @@
 //! `/sync`: who may take over in synchronous mode.
 
+use std::borrow::Cow;
+
 use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::Raised;
 use crate::parse::python;
@@ -25,9 +27,9 @@ pub struct SyncState {
     leader_compared: String,
     /// The names that `leader` makes when it is taken for a list; in lower case.
     leaders: Vec<String>,
-    /// What comparing names raises because `leader` or `sync_standby` is no string.
-    odd_leader: Option<Raised>,
-    odd_standbys: Option<Raised>,
+    /// Python's type of `leader` and `sync_standby` when that is no string, which comparing names raises on.
+    odd_leader: Option<&'static str>,
+    odd_standbys: Option<&'static str>,
     /// Names are compared letter by letter, as until 3.0.2.
     exact: bool,
     /// An empty string as the leader counts as one, as in 3.0.2.
@@ -48,8 +50,10 @@ impl SyncState {
             let sync_standby = empty_leader_counts.then(String::new);
             return Ok(Self { exact, shown_standbys: sync_standby.clone(), sync_standby, ..Self::default() });
         };
-        let (leader, odd_leader) = text(data, "leader", if exact { "split" } else { "lower" });
-        let (sync_standby, odd_standbys) = text(data, "sync_standby", "split");
+        let (leader, odd_leader) = text(data, "leader");
+        let is_there = data.get("leader").is_some_and(|node| node.value != Value::Null);
+        let leader = leader.or_else(|| (empty_leader_counts && is_there).then(String::new));
+        let (sync_standby, odd_standbys) = text(data, "sync_standby");
         let shown = data.get("sync_standby").map(|node| &node.value).filter(|value| **value != Value::Null);
         let shown_standbys = shown.map(python::str);
         let has_quorum = behaviours.has(Behaviour::QuorumCommit);
@@ -97,9 +101,11 @@ impl SyncState {
         Self {
             leader: Some(leader.to_owned()),
             sync_standby: sync_standby.map(str::to_owned),
+            shown_standbys: sync_standby.map(str::to_owned),
             quorum,
             standbys: split(sync_standby.unwrap_or_default()).map(str::to_lowercase).collect(),
             leader_compared: leader.to_lowercase(),
+            leaders: split(&leader.to_lowercase()).map(str::to_owned).collect(),
             ..Self::default()
         }
     }
@@ -150,43 +156,52 @@ impl SyncState {
 
     /// `matches(name, True)`: whether `name` is a sync standby or the leader of `/sync`.
     pub fn matches_or_leads(&self, name: &str) -> bool {
-        let leads = || !name.is_empty() && !self.is_empty() && self.leaders.iter().any(|leader| eq_lower(leader, name));
+        let leads = || {
+            let name = lower(name);
+            !name.is_empty() && !self.is_empty() && self.leaders.iter().any(|leader| *leader == name)
+        };
         self.matches(name) || if self.exact { self.leader_matches(name) } else { leads() }
     }
 
     /// [`Self::matches`], or what it raises.
     pub fn try_matches(&self, name: &str) -> Result<bool, Raised> {
-        self.raise_if_looked_at(name, &[&self.odd_standbys])?;
-        Ok(self.matches(name))
+        match self.odd_standbys.filter(|_| self.looks_at(name)) {
+            Some(odd) if self.exact => {
+                Err(Raised::new("AttributeError", format!("'{odd}' object has no attribute 'split'")))
+            }
+            Some("list") => Err(Raised::new("TypeError", "can only concatenate list (not \"str\") to list")),
+            Some(odd) => Err(Raised::new("TypeError", format!("unsupported operand type(s) for +: '{odd}' and 'str'"))),
+            None => Ok(self.matches(name)),
+        }
     }
 
     /// [`Self::matches_or_leads`], or what it raises.
     pub fn try_matches_or_leads(&self, name: &str) -> Result<bool, Raised> {
-        let odd_leader = if self.exact { &None } else { &self.odd_leader };
-        self.raise_if_looked_at(name, &[&self.odd_standbys, odd_leader])?;
-        Ok(self.matches_or_leads(name))
+        self.try_matches(name)?;
+        match self.odd_leader.filter(|_| !self.exact && self.looks_at(name)) {
+            Some(odd) => Err(Raised::new("TypeError", format!("can only concatenate str (not \"{odd}\") to str"))),
+            None => Ok(self.matches_or_leads(name)),
+        }
     }
 
     /// [`Self::leader_matches`], or what it raises.
     pub fn try_leader_matches(&self, name: &str) -> Result<bool, Raised> {
-        let odd_leader = if self.exact { &None } else { &self.odd_leader };
-        self.raise_if_looked_at(name, &[odd_leader])?;
-        Ok(self.leader_matches(name))
+        match self.odd_leader.filter(|_| !self.exact && self.looks_at(name)) {
+            Some(odd) => Err(Raised::new("AttributeError", format!("'{odd}' object has no attribute 'lower'"))),
+            None => Ok(self.leader_matches(name)),
+        }
     }
 
-    fn raise_if_looked_at(&self, name: &str, odd: &[&Option<Raised>]) -> Result<(), Raised> {
-        let is_looked_at = self.exact || !name.is_empty() && !self.is_empty();
-        match odd.iter().find_map(|raised| raised.as_ref()).filter(|_| is_looked_at) {
-            Some(raised) => Err(raised.clone()),
-            None => Ok(()),
-        }
+    /// Whether the names of the state are looked at when `name` is compared.
+    fn looks_at(&self, name: &str) -> bool {
+        self.exact || !name.is_empty() && !self.is_empty()
     }
 
     /// `leader_matches(name)`; until 3.0.2 a comparison.
     pub fn leader_matches(&self, name: &str) -> bool {
         match self.exact {
             true => self.leader.as_deref() == Some(name),
-            false => !name.is_empty() && !self.is_empty() && eq_lower(&self.leader_compared, name),
+            false => !name.is_empty() && !self.is_empty() && self.leader_compared == lower(name),
         }
     }
 
@@ -197,7 +212,7 @@ impl SyncState {
 
     /// [`Self::is_standby`], or what it raises.
     pub fn try_is_standby(&self, name: &str) -> Result<bool, Raised> {
-        self.raise_if_looked_at(name, &[&self.odd_standbys])?;
+        self.try_matches(name)?;
         Ok(self.is_standby(name))
     }
 
@@ -205,7 +220,10 @@ impl SyncState {
     fn lists(&self, name: &str) -> bool {
         match self.exact {
             true => self.standbys.iter().any(|standby| standby == name),
-            false => !name.is_empty() && self.standbys.iter().any(|standby| eq_lower(standby, name)),
+            false => {
+                let name = lower(name);
+                !name.is_empty() && self.standbys.iter().any(|standby| *standby == name)
+            }
         }
     }
 }
@@ -214,18 +232,19 @@ fn split(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(python::strip).filter(|name| !name.is_empty())
 }
 
-/// Whether `lower` equals `name.lower()`.
-fn eq_lower(lower: &str, name: &str) -> bool {
-    if name.is_ascii() { lower.eq_ignore_ascii_case(name) } else { lower == name.to_lowercase() }
+/// `name.lower()`
+fn lower(name: &str) -> Cow<'_, str> {
+    match name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(name.to_lowercase()),
+    }
 }
 
-/// A field as Python prints it, `None` when it is false to Python; and what `value.attribute` raises if it is no string.
-fn text(data: &Mapping, field: &str, attribute: &str) -> (Option<String>, Option<Raised>) {
+/// A field as Python prints it, `None` when it is false to Python; and its type if it is no string.
+fn text(data: &Mapping, field: &str) -> (Option<String>, Option<&'static str>) {
     match data.get(field).map(|node| &node.value) {
         Some(Value::String(text)) => (Some(text.clone()), None),
-        Some(other) if python::truthy(other) => {
-            (Some(python::str(other)), Some(Raised::no_attribute(other, attribute)))
-        }
+        Some(other) if python::truthy(other) => (Some(python::str(other)), Some(python::type_name(other))),
         _ => (None, None),
     }
 }

@@ -94,8 +94,11 @@ impl<'a, W: Write> Text<'a, '_, W> {
         let Some(failover) = tolerance.failover else {
             return (palette.bad("NO LEADER"), "and nobody may take the lock now".to_owned());
         };
+        if situation.leader.is_none() {
+            let winners = winners_text(margins, 0);
+            return (palette.open("NO LEADER"), format!("{winners} may take the lock now{commits}"));
+        }
         let survived = failover.min(tolerance.writes.unwrap_or(0));
-        let no_leader = if situation.leader.is_none() { "the lock is free; after the election " } else { "" };
         match survived {
             0 => {
                 let smallest =
@@ -106,11 +109,11 @@ impl<'a, W: Write> Text<'a, '_, W> {
                 let names: Vec<String> =
                     smallest.iter().flat_map(|set| margins.contest.names_of(*set)).map(str::to_owned).collect();
                 let loss = if names.is_empty() { "any member".to_owned() } else { names.join(" or ") };
-                (palette.bad("NO MARGIN"), format!("{no_leader}the loss of {loss} alone is too much{commits}"))
+                (palette.bad("NO MARGIN"), format!("the loss of {loss} alone is too much{commits}"))
             }
             count => {
                 let any = if count == 1 { "any 1 member".to_owned() } else { format!("any {count} members at once") };
-                (palette.good("SURVIVES"), format!("{no_leader}the loss of {any}{commits}"))
+                (palette.good("SURVIVES"), format!("the loss of {any}{commits}"))
             }
         }
     }
@@ -120,7 +123,7 @@ impl<'a, W: Write> Text<'a, '_, W> {
             writeln!(self.out)?;
             self.section("Missing", &dependency.fact)?;
             for (value, outcome) in &dependency.outcomes {
-                self.section("", &format!("{value} → if the leader dies: {outcome}"))?;
+                self.section("", &format!("{} → in an election: {outcome}", few(value)))?;
             }
             self.section("", &format!("To find out: {}", dependency.how_to_tell))?;
         }
@@ -280,6 +283,9 @@ impl<'a, W: Write> Text<'a, '_, W> {
             (Mode::Asynchronous, _) => "commit".to_owned(),
             (_, 0) => "commit: waits for nobody".to_owned(),
             (_, needed) if report.commits.any_standby => format!("commit: any {needed} standby"),
+            (Mode::Quorum, needed) if report.commits.least < needed => {
+                format!("commit: any {} or {needed} of {names}", report.commits.least)
+            }
             (Mode::Quorum, needed) => format!("commit: any {needed} of {names}"),
             (Mode::Synchronous, needed) => format!("commit: all {needed}"),
         };
@@ -326,12 +332,25 @@ impl<'a, W: Write> Text<'a, '_, W> {
 
     fn details(&mut self) -> io::Result<()> {
         writeln!(self.out)?;
+        self.request()?;
         self.hurts_most()?;
         self.overlap()?;
         self.sources()?;
         self.outlook()?;
         self.blocked()?;
         self.dcs()
+    }
+
+    /// A pending request changes the race.
+    fn request(&mut self) -> io::Result<()> {
+        let Some(request) = self.report.situation.cluster.failover.as_ref().filter(|it| it.is_requested()) else {
+            return Ok(());
+        };
+        let text = match request.candidate() {
+            Some(candidate) => format!("/failover names {candidate}: it takes a free lock without a look at others"),
+            None => "a request is pending in /failover: the race is that of a switchover".to_owned(),
+        };
+        self.section("Request", &format!("{text} ({})", self.report.situation.key("failover")))
     }
 
     fn hurts_most(&mut self) -> io::Result<()> {
@@ -587,10 +606,8 @@ fn failover(margins: &Margins<'_>, lost: Nodes, alike: usize) -> Cell {
     }
     if outcome.winners == 0 {
         let why = match margins.contest.missing_votes(lost) {
-            Some((votes, quorum)) if votes < quorum => {
-                format!("NO: {} of {}", votes.max(0), counted_i128(quorum, "vote"))
-            }
-            _ => "NO".to_owned(),
+            Some((votes, needed)) => format!("NO: {votes} of {}", counted_i128(needed, "vote")),
+            None => "NO".to_owned(),
         };
         return Cell::painted(why, Palette::bad);
     }
@@ -625,8 +642,18 @@ fn tolerated_text(tolerated: Option<usize>, members: usize) -> String {
     }
 }
 
+/// The first of many values: `a; b and 9 more values`.
+fn few(values: &str) -> String {
+    const SHOWN: usize = 3;
+    let all: Vec<&str> = values.split("; ").collect();
+    match all.len() <= SHOWN + 1 {
+        true => values.to_owned(),
+        false => format!("{} and {} more values", all[..SHOWN].join("; "), all.len() - SHOWN),
+    }
+}
+
 /// `pg1 and 1 of pg2, pg3`.
-fn set_text(margins: &Margins<'_>, alike: &Alike) -> String {
+pub fn set_text(margins: &Margins<'_>, alike: &Alike) -> String {
     if alike.parts.iter().map(|(taken, _)| taken).sum::<usize>() == margins.contest.names.len() {
         return "all members".to_owned();
     }
@@ -663,6 +690,7 @@ fn pair_text(pair: &SyncPair, by_quorum: bool) -> String {
     let list = |names: Vec<&str>| if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
     let (names, voters) = (list(pair.names.sorted()), list(pair.voters.sorted()));
     match by_quorum {
+        true if pair.names.is_empty() => format!("commits wait for nobody; /sync: quorum {} of {voters}", pair.quorum),
         true => format!("commits wait for any {} of {names}; /sync: quorum {} of {voters}", pair.needed, pair.quorum),
         false => format!("commits wait for {names}; /sync: {voters}"),
     }
