@@ -110,7 +110,7 @@ fn write_parts(scenario: &Scenario<'_>, parts: &[&str], out: &mut Json) {
     });
     let overwrites = scenario.line.get("overwrite").is_some_and(|flag| patrolint::parse::python::truthy(&flag.value));
     let failover = match &scenario.action {
-        Some((_, request)) if overwrites || !is_pending => Some(gates::written_key(request)),
+        Some((_, request)) if overwrites || !is_pending => Some(gates::written_key(request, scenario.now)),
         _ => pending,
     };
     let answers = scenario.answers(None);

@@ -163,6 +163,22 @@ impl SyncState {
         self.matches(name) || if self.exact { self.leader_matches(name) } else { leads() }
     }
 
+    /// Whether `name` is among `members`: in quorum mode, whether it has a vote. Unlike for [`Self::matches_or_leads`], a
+    /// comma in the leader's name parts nothing.
+    pub fn has_vote(&self, name: &str) -> bool {
+        self.matches(name) || self.leader_matches(name)
+    }
+
+    /// Whether `members` can be made, else what that raises.
+    pub fn try_members(&self) -> Result<(), Raised> {
+        match (self.odd_standbys, self.odd_leader) {
+            _ if self.is_empty() => Ok(()),
+            (Some(odd), _) => Err(Raised::new("AttributeError", format!("'{odd}' object has no attribute 'split'"))),
+            (_, Some(odd)) => Err(Raised::new("AttributeError", format!("'{odd}' object has no attribute 'lower'"))),
+            _ => Ok(()),
+        }
+    }
+
     /// [`Self::matches`], or what it raises.
     pub fn try_matches(&self, name: &str) -> Result<bool, Raised> {
         match self.odd_standbys.filter(|_| self.looks_at(name)) {
