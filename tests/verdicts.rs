@@ -154,9 +154,20 @@ fn decisions(verdict: Value) -> BTreeMap<String, Value> {
                 }
             }
             value => {
-                found.insert(route, value);
+                let is_load_error = route == "/load_error";
+                found.insert(route, if is_load_error { class(value) } else { without_exception(value) });
             }
         }
+    }
+    /// The text of an exception may be that of the Python or the library in use; its class counts.
+    fn without_exception(mut value: Value) -> Value {
+        if let Some(exception) = value.get_mut("exception") {
+            *exception = class(exception.take());
+        }
+        value
+    }
+    fn class(exception: Value) -> Value {
+        exception.as_str().and_then(|text| text.split(':').next()).map_or(Value::Null, Value::from)
     }
     let mut found = BTreeMap::new();
     let Value::Object(parts) = verdict else { panic!("a verdict is an object") };

@@ -77,7 +77,7 @@ def chosen(kept, releases, count):
             is_new = any(seen[feature] < TIMES for feature in shown)
             if index < RANDOM or is_new:
                 seen.update(shown)
-                lines.append(dump({'scenario': slim(scenario), 'answers': changes(releases, answers)}))
+                lines.append(dump({'scenario': scenario, 'answers': changes(releases, answers)}))
     for file in files:
         file.close()
     print(f'{len(lines):,} of {count:,} scenarios show {len(seen):,} things')
@@ -156,11 +156,6 @@ def items(value, route=''):
             yield route, item
     else:
         yield route, value
-
-
-def slim(scenario):
-    """A scenario without the facts that nothing is asked about: the resolver has fixtures of its own."""
-    return {key: value for key, value in scenario.items() if key not in ('quorum_state', 'chaos')}
 
 
 def dump(value):
