@@ -17,7 +17,7 @@ use patrolint::model::cluster::FailoverKey;
 use patrolint::model::version::PatroniVersion;
 use patrolint::parse::json::parse;
 
-use json::Json;
+pub use json::Json;
 use scenario::{NOWHERE, Scenario};
 
 /// The parts of a verdict, as `--only` names them.
