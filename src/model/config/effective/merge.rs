@@ -301,11 +301,12 @@ impl Merger {
         let retry_timeout = at_least(self, "retry_timeout", 10, 3)?;
         let ttl = at_least(self, "ttl", 30, 20)?;
         let rule = format!("loop_wait + 2 × retry_timeout has to fit into ttl, which is {ttl}");
-        if ttl < 1 + 2 * retry_timeout {
+        let twice = retry_timeout.saturating_mul(2);
+        if ttl <= twice {
             self.adjust(dynamic, "loop_wait", 1, rule.clone());
             self.adjust(dynamic, "retry_timeout", (ttl - 1).div_euclid(2), rule);
-        } else if ttl < loop_wait + 2 * retry_timeout {
-            self.adjust(dynamic, "loop_wait", ttl - 2 * retry_timeout, rule);
+        } else if ttl < twice.saturating_add(loop_wait) {
+            self.adjust(dynamic, "loop_wait", ttl - twice, rule);
         }
         Ok(())
     }
@@ -539,7 +540,7 @@ fn is_connection_parameter(name: &str, version: PatroniVersion) -> bool {
 
 /// `primary_start_timeout` and `primary_stop_timeout` as a release calls them.
 fn timeouts(behaviours: Behaviours) -> [&'static str; 2] {
-    match behaviours.has(Behaviour::TimeoutsArePrimary) {
+    match behaviours.has(Behaviour::TimeoutsOfPrimary) {
         true => ["primary_start_timeout", "primary_stop_timeout"],
         false => ["master_start_timeout", "master_stop_timeout"],
     }
