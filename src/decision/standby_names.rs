@@ -338,6 +338,20 @@ mod tests {
         "Unparsable synchronous_standby_names value '\"a\"\"': Unexpected token JUNK '\"' at 3";
 
     #[test]
+    fn warns_in_the_words_of_the_release() {
+        let error = StandbyNames::parse("2").expect_err("a number is no name");
+        for (version, word) in [
+            ((3, 3, 4), "Unparseable"),
+            ((3, 3, 5), "Unparsable"),
+            ((4, 0, 3), "Unparseable"),
+            ((4, 0, 4), "Unparsable"),
+        ] {
+            let text = error.text(behaviours(version.0, version.1, version.2));
+            assert_eq!(text.split(' ').next(), Some(word), "{version:?}");
+        }
+    }
+
+    #[test]
     fn writes_what_patroni_writes() {
         let check = |version: (u16, u16, u16), postgres: u32, names: &str, expected: Option<&str>| {
             let behaviours = behaviours(version.0, version.1, version.2);
@@ -353,6 +367,7 @@ mod tests {
         check((3, 3, 11), 160001, "Any", Some("\"Any\""));
         check((3, 3, 2), 160001, "Any", Some("Any"));
         check((4, 0, 1), 160001, "first", Some("first"));
+        check((4, 0, 2), 160001, "first", Some("\"first\""));
         check((2, 1, 2), 160001, "a\"b", Some("\"a\"\"b\""));
         check((2, 1, 1), 160001, "a\"b", Some("\"a\"b\""));
     }

@@ -622,7 +622,9 @@ mod tests {
             members/pg2
             sync {\"leader\": \"pg9\", \"sync_standby\": \"pg2\"}";
         let other = World { dcs: other, names: "pg2", rows: "pg2 sync 100", ..new };
-        check_change(("4.0.7", "4.0.8"), &other, "", "/sync pg1: nobody; /sync pg1: pg2");
+        for releases in [("3.3.8", "3.3.9"), ("4.0.7", "4.0.8"), ("4.1.0", "4.1.1")] {
+            check_change(releases, &other, "", "/sync pg1: nobody; /sync pg1: pg2");
+        }
         let taken = World {
             names: "",
             rows: "pg2 sync 100",
