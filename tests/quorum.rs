@@ -13,6 +13,7 @@ use patrolint::decision::prediction::facts::Facts;
 use patrolint::decision::quorum::commits::CommitQuorum;
 use patrolint::decision::quorum::contest::{Contest, Nodes};
 use patrolint::decision::quorum::margins::{Margins, Property, Writes, collapse};
+use patrolint::decision::quorum::seats::seats;
 use patrolint::decision::quorum::situation::{Mode, Situation};
 use patrolint::decision::quorum_state::QuorumState;
 use patrolint::input::source_map::SourceId;
@@ -143,6 +144,27 @@ fn sixteen_members_are_tried_whole() {
     let facts = Facts::collect(&snapshot, None, None);
     let situation = Situation::of(&facts).expect("the keys are sound");
     assert!(Margins::of(&situation, &CommitQuorum::of(&situation)).is_none());
+}
+
+#[test]
+fn a_failed_watchdog_and_a_silent_api_take_the_vote() {
+    let check = |answer: RestAnswer, because: &str| {
+        let mut snapshot = quorum_cluster(3, 1);
+        snapshot.rest.insert("pg03".to_owned(), answer);
+        let facts = Facts::collect(&snapshot, None, None);
+        let situation = Situation::of(&facts).expect("the keys are sound");
+        let seats = seats(&situation, &CommitQuorum::of(&situation));
+        assert!(seats[2].has_seat && !seats[2].votes && !seats[2].may_win && !seats[2].election.counts, "{seats:?}");
+        assert_eq!(seats[2].election.because, because);
+        assert!(seats[2].election.reasons.iter().any(|reason| reason.from == "rest:pg03"), "{seats:?}");
+        let margins = Margins::of(&situation, &CommitQuorum::of(&situation)).expect("they are few");
+        assert_eq!(margins.tolerated(Property::Failover), Some(0));
+    };
+    let text = r#"{"state":"running","role":"replica","xlog":{"received_location":1000,"replayed_location":1000},"timeline":1,"watchdog_failed":true}"#;
+    let failed = RestAnswer::Answered { source: NOWHERE, json: json::parse(NOWHERE, text).ok() };
+    check(failed, "holds a seat, but cannot vote: its watchdog is required and failed");
+    let silent = RestAnswer::Unreachable { reason: "timed out".to_owned() };
+    check(silent, "holds a seat, but cannot vote: its REST API does not answer (timed out)");
 }
 
 #[test]

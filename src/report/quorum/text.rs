@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::decision::quorum::margins::{Alike, MAXIMUM_MEMBERS, Margins, Outcome, Property, Writes, collapse};
+use crate::decision::quorum::margins::{
+    Alike, MAXIMUM_MEMBERS, MAXIMUM_MEMBERS_WITH_REQUEST, Margins, Outcome, Property, Writes, collapse,
+};
 use crate::decision::quorum::outlook::SyncPair;
 use crate::decision::quorum::overlap::Overlap;
 use crate::decision::quorum::seats::Seat;
@@ -53,7 +55,13 @@ impl<'a, W: Write> Text<'a, '_, W> {
         let palette = self.look.palette;
         let (word, text) = match (&self.report.margins, self.report.tolerance()) {
             (Some(margins), Some(tolerance)) => self.verdict(margins, tolerance),
-            _ => (palette.open("NOT TRIED"), format!("more than {MAXIMUM_MEMBERS} members, or a request in /failover")),
+            _ => {
+                let text = format!(
+                    "no set of losses: more than {MAXIMUM_MEMBERS} members, or more than {MAXIMUM_MEMBERS_WITH_REQUEST} and a \
+                     request in /failover; who counts now is below"
+                );
+                (palette.open("NOT TRIED"), text)
+            }
         };
         let leader = match situation.leader {
             Some(leader) => format!("leader {leader}"),
@@ -224,7 +232,7 @@ impl<'a, W: Write> Text<'a, '_, W> {
             })
             .collect();
         writeln!(self.out)?;
-        let titles = ["lost at once", "automatic failover", "acknowledged commits", "writes"];
+        let titles = ["lost at once", "failover", "commits", "writes"];
         if elsewhere {
             let rows: Vec<[Cell; 2]> = rows.into_iter().map(|[name, failover, ..]| [name, failover]).collect();
             table::write([titles[0], titles[1]], &rows, self.look.palette, self.width, self.out)?;
@@ -242,10 +250,10 @@ impl<'a, W: Write> Text<'a, '_, W> {
         let outcome = margins.outcome(lost);
         let situation = &self.report.situation;
         if !outcome.is_race {
-            return Cell::new("safe: the leader has them");
+            return Cell::new("safe");
         }
         if outcome.may_lack_commit == 0 {
-            let text = if outcome.winners == 0 { "kept: nobody takes over" } else { "safe" };
+            let text = if outcome.winners == 0 { "kept" } else { "safe" };
             return Cell::new(text);
         }
         let names = margins.contest.names_of(outcome.may_lack_commit);
@@ -269,8 +277,8 @@ impl<'a, W: Write> Text<'a, '_, W> {
         match (writes, self.report.seconds(writes)) {
             (Writes::GoOn, _) => "go on".to_owned(),
             (Writes::Elsewhere, _) => "made elsewhere".to_owned(),
-            (Writes::AfterLoops(_), seconds) => format!("wait for up to {} s", seconds.unwrap_or(0)),
-            (Writes::AfterFailover(_), seconds) => format!("go on after failover, up to {} s", seconds.unwrap_or(0)),
+            (Writes::AfterLoops(_), seconds) => format!("wait up to {} s", seconds.unwrap_or(0)),
+            (Writes::AfterFailover(_), seconds) => format!("go on after up to {} s", seconds.unwrap_or(0)),
             (Writes::Stop, _) => "stop until one returns".to_owned(),
         }
     }
@@ -668,7 +676,8 @@ pub fn set_text(margins: &Margins<'_>, alike: &Alike) -> String {
             }
             false if names.len() <= MAXIMUM_NAMES => parts.push(format!("{taken} of {}", names.join(", "))),
             false if class.len() + margins.leader().count_ones() as usize == margins.contest.names.len() => {
-                parts.push(format!("{taken} of the {} replicas", names.len()));
+                let noun = if margins.leader() == 0 { "members" } else { "replicas" };
+                parts.push(format!("{taken} of the {} {noun}", names.len()));
             }
             false => parts.push(format!("{taken} of {}", named(&names, ", "))),
         }
