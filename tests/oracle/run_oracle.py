@@ -61,6 +61,7 @@ import patroni.config  # noqa: E402
 import patroni.request  # noqa: E402
 import patroni.dcs  # noqa: E402
 import patroni.dcs.etcd3 as etcd3_mod  # noqa: E402
+import dateutil.parser  # noqa: E402
 from patroni.dcs import AbstractDCS  # noqa: E402
 from patroni.version import __version__ as PATRONI_VERSION  # noqa: E402
 
@@ -128,7 +129,7 @@ def patch_clock(mod):
         mod.datetime = DT_SHIM
 
 
-for _m in (HA, API, patroni.dcs, etcd3_mod):
+for _m in (HA, API, patroni.dcs, etcd3_mod, dateutil.parser._parser):
     patch_clock(_m)
 
 
