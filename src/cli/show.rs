@@ -72,15 +72,19 @@ enum Format {
 }
 
 const AFTER_HELP: &str = "\
-Directories: what -c names is read as Patroni reads its argument, so that all *.yml and *.yaml files of a directory, in the
-order of their names, make the configuration of one node. A directory among the PATHs holds files of any kind: each
-patroni.yml in it is a node of its own. But where several *.yml files beside each other hold nothing but settings of
-Patroni, and at most one of them a name and at most one a scope, they are parts, as if their directory were given with -c.
+Directories:
+  What -c names is read as Patroni reads its argument: all *.yml and *.yaml files of a directory,
+  in the order of their names, make the configuration of one node.
+  A directory among the PATHs holds files of any kind: each patroni.yml in it is a node of its own.
+  But several *.yml files beside each other are parts of one configuration, as with -c, when they
+  hold settings of Patroni alone, at most one of them a name, and at most one a scope.
 
-The dynamic configuration is taken from a dump of the DCS, or an answer of GET /config, among the PATHs; without one
-bootstrap.dcs stands in for it.
+Dynamic configuration:
+  It is taken from a dump of the DCS or an answer of GET /config among the PATHs. Without one,
+  bootstrap.dcs stands in for it.
 
-Environment files: quotes are taken off and backslashes are read as systemd's EnvironmentFile= does; export is allowed.
+Environment files:
+  Lines of KEY=value; export is allowed; quotes and backslashes as in EnvironmentFile= of systemd.
 
 Exit codes:
   0  the configuration is printed

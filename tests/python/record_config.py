@@ -263,9 +263,11 @@ def main():
     top = pathlib.Path(__file__).resolve().parents[2]
     readings = [arguments.readings] if arguments.readings else ['cargo', 'run', '--quiet', '--release', '--locked', '--manifest-path', str(top / 'Cargo.toml'), '--example', 'readings', '--']
     differing = run(readings + ['configurations'], [json.dumps(record) for record in records])
+    # What belongs to one difference follows it, indented.
+    count = sum(1 for line in differing if not line.startswith(' '))
     raised = sum(1 for found in answers for one in found if 'raised' in one)
-    print('seed %d: %d configurations, %d releases, %d answers are exceptions, %d differ' % (seed, len(made), len(versions), raised, len(differing)))
-    for line in differing[:20]:
+    print('seed %d: %d configurations, %d releases, %d answers are exceptions, %d differ' % (seed, len(made), len(versions), raised, count))
+    for line in differing[:80]:
         print(line)
     sys.exit(1 if differing else 0)
 

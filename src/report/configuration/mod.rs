@@ -54,6 +54,7 @@ fn place(span: Span, sources: &SourceMap, folder: &str) -> String {
 fn because(because: &Because, sources: &SourceMap, folder: &str) -> String {
     let origin = |by| origin_below(by, sources, folder);
     match because {
+        Because::Overridden(Origin::Computed(reason)) => format!("overridden, {reason}"),
         Because::Overridden(by) => format!("overridden by {}", origin(by)),
         Because::Repeated(by) => format!("the same as in {}", origin(by)),
         Because::Removed(by) => format!("taken away by the null in {}", origin(by)),

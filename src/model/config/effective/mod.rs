@@ -159,17 +159,17 @@ fn rank(origin: &Origin) -> u8 {
 ///
 /// Source: patroni/config.py, `Config.__init__` and `Config.set_dynamic_configuration`, 2.0.0 to 4.1.5.
 fn merge(merger: &mut Merger, dynamic: &Section, local: &Section) -> Result<(Section, Option<Raised>), Raised> {
-    let (noted, mut rejected) = (merger.unused.len(), None);
-    let merged = match merger.dynamic(dynamic) {
-        Ok(merged) => merged,
+    let noted = merger.unused.len();
+    match merger.dynamic(dynamic).and_then(|merged| merger.local(merged, local)) {
+        Ok(settings) => Ok((settings, None)),
+        Err(raised) if dynamic.is_empty() => Err(raised),
         Err(raised) => {
             merger.unused.truncate(noted);
             leave_all(merger, &mut Vec::new(), dynamic, &Because::Rejected);
-            rejected = Some(raised);
-            merger.dynamic(&Section::default())?
+            let (settings, _) = merge(merger, &Section::default(), local)?;
+            Ok((settings, Some(raised)))
         }
-    };
-    Ok((merger.local(merged, local)?, rejected))
+    }
 }
 
 /// The merged configuration of `Config`, for comparing with it.
