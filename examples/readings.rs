@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use patrolint::input::source_map::{SourceId, SourceMap};
 use patrolint::model::config::effective::{self, Environment, Given};
-use patrolint::model::version::PatroniVersion;
 use patrolint::parse::tree::{Node, Value};
 use patrolint::parse::{json, python, yaml};
 use serde_json::{Value as Json, json};
@@ -62,9 +61,30 @@ pub fn yaml_difference(record: &Json) -> Option<String> {
 
 /// What differs between a record of `tests/python/record_config.py` and what is read here.
 pub fn configuration_difference(record: &Json) -> Option<String> {
+    let mut sources = SourceMap::default();
+    let environment = record["environment"].as_str().map(|text| Environment::read(&mut sources, "environment", text));
+    let dynamic = record["dynamic"].as_str().and_then(|text| json::parse(NOWHERE, text).ok());
+    let mut files = Vec::new();
+    for file in record["files"].as_array().into_iter().flatten() {
+        files.push(yaml::parse(NOWHERE, file[1].as_str().unwrap_or_default()));
+    }
+    let refused = files.iter().position(Result::is_err);
+    let documents: Vec<&Node> = files.iter().map_while(|file| file.as_ref().ok()).collect();
     for (version, answer) in record["by"].as_object()? {
         let recorded = &record["answers"][answer.as_u64()? as usize];
-        let ours = configuration(record, version.parse().ok()?);
+        let given = Given {
+            files: record["files"].is_array().then_some(&documents),
+            environment: environment.as_ref(),
+            dynamic: dynamic.as_ref(),
+            version: version.parse().ok()?,
+        };
+        // Files before the one that PyYAML refuses were read, and may be of no use, too.
+        let is_yaml_error = refused.is_some() && documents.iter().all(|document| document.as_mapping().is_some());
+        let ours = match effective::merged(&given) {
+            _ if is_yaml_error => json!({ "raised": "YAMLError" }),
+            Ok(settings) => json!({ "value": sorted(tagged(&settings.value())) }),
+            Err(error) => json!({ "raised": error.class }),
+        };
         if ours != *recorded {
             let (files, environment, dynamic) = (&record["files"], &record["environment"], &record["dynamic"]);
             let places = places(recorded, &ours, String::new()).join("; ");
@@ -74,34 +94,6 @@ pub fn configuration_difference(record: &Json) -> Option<String> {
         }
     }
     None
-}
-
-/// The merged configuration as a release makes it, in the form of the record.
-fn configuration(record: &Json, version: PatroniVersion) -> Json {
-    let mut sources = SourceMap::default();
-    let raised = |class: &str| json!({ "raised": class });
-    let mut documents = Vec::new();
-    for file in record["files"].as_array().into_iter().flatten() {
-        match yaml::parse(NOWHERE, file[1].as_str().unwrap_or_default()) {
-            Ok(document) => documents.push(document),
-            // Files before this one were read, and may be of no use, too.
-            Err(_) if documents.iter().all(|document| document.as_mapping().is_some()) => return raised("YAMLError"),
-            Err(_) => break,
-        }
-    }
-    let documents: Vec<&Node> = documents.iter().collect();
-    let environment = record["environment"].as_str().map(|text| Environment::read(&mut sources, "environment", text));
-    let dynamic = record["dynamic"].as_str().and_then(|text| json::parse(NOWHERE, text).ok());
-    let given = Given {
-        files: record["files"].is_array().then_some(&documents),
-        environment: environment.as_ref(),
-        dynamic: dynamic.as_ref(),
-        version,
-    };
-    match effective::merged(&given) {
-        Ok(settings) => json!({ "value": sorted(tagged(&settings.value())) }),
-        Err(error) => raised(error.class),
-    }
 }
 
 /// Where two answers differ.
