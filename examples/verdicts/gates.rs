@@ -367,7 +367,6 @@ fn logs(lines: &[(Level, String)], out: &mut Json) {
     out.end(']');
 }
 
-#[expect(clippy::too_many_arguments, reason = "the fields of a view, by name in one place")]
 fn view<'v>(
     scenario: &Scenario<'_>,
     name: &'v str,

@@ -5,7 +5,7 @@
 
 mod gates;
 pub mod json;
-mod scenario;
+pub mod scenario;
 mod status;
 mod sync;
 
@@ -17,7 +17,7 @@ use patrolint::model::cluster::FailoverKey;
 use patrolint::model::version::PatroniVersion;
 use patrolint::parse::json::parse;
 
-use json::Json;
+pub use json::Json;
 use scenario::{NOWHERE, Scenario};
 
 /// The parts of a verdict, as `--only` names them.
@@ -61,10 +61,13 @@ fn main() -> ExitCode {
 fn run(version: PatroniVersion, parts: &[&str], mut input: impl BufRead, mut output: impl Write) -> io::Result<()> {
     let mut line = String::new();
     let mut out = Json::default();
+    let mut number = 0;
     while 0 < input.read_line(&mut line)? {
+        number += 1;
         if !line.trim().is_empty() {
             out.text.clear();
-            write_verdict(version, Behaviours::of(version), parts, &line, &mut out)?;
+            write_verdict(version, Behaviours::of(version), parts, &line, &mut out)
+                .map_err(|error| io::Error::other(format!("line {number}: {error}")))?;
             out.text.push('\n');
             output.write_all(out.text.as_bytes())?;
         }
