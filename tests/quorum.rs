@@ -102,15 +102,15 @@ fn bit_masks_decide_as_the_whole_race_does() {
 #[test]
 fn any_cluster_gets_a_report() {
     let mut written = 0;
-    for scenario in lines("fixtures/oracle/scenarios.jsonl.gz").iter().step_by(7) {
+    for scenario in lines("fixtures/oracle/scenarios.jsonl.gz").iter().step_by(5) {
         let snapshot = cluster(scenario);
         let facts = Facts::collect(&snapshot, None, None);
         let Ok(report) = report(&snapshot, &facts, Options::default()) else { continue };
-        for width in [60, 140] {
+        for width in [80, 140] {
             let mut out = Vec::new();
             text::write(&report, Look::new(true, Some(width)), &mut out).expect("memory");
             let out = String::from_utf8(out).expect("text");
-            assert!(out.ends_with(".\n") && out.lines().count() < 120, "{}: {out}", scenario["id"]);
+            assert!(out.ends_with(".\n") && out.lines().count() < 200, "{}: {out}", scenario["id"]);
         }
         let mut out = Vec::new();
         json_report::write(&report, &mut out).expect("memory");

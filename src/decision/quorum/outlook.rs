@@ -164,7 +164,10 @@ fn by_quorum(situation: &Situation<'_>, view: &View<'_>, now: SyncPair, active: 
                         }
                         TransitionKind::Sync => {
                             (pair.names, pair.needed) = (transition.names.clone(), transition.num);
-                            format!("synchronous_standby_names: ANY {} of {}", transition.num, listed(&names))
+                            match transition.names.is_empty() {
+                                true => "synchronous_standby_names: nobody".to_owned(),
+                                false => format!("synchronous_standby_names: ANY {} of {names}", transition.num),
+                            }
                         }
                         TransitionKind::Restart => continue,
                     };
