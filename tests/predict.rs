@@ -131,7 +131,7 @@ fn the_lock_goes_before_postgresql_has_stopped_if_somebody_has_the_last_wal() {
 
 #[test]
 fn a_time_without_zone_is_taken_by_patronictl_alone() {
-    let ask = |via: &str| answer(&format!("predict switchover --at 2030-01-01T10:00 --via {via}"), &[BUG]);
+    let ask = |via: &str| answer(&format!("predict switchover --leader pg1 --at 2030-01-01T10:00 --via {via}"), &[BUG]);
     let (by_ctl, by_api) = (ask("ctl"), ask("api"));
     assert_eq!(by_ctl["http_status"], 202);
     assert!(by_ctl["remarks"].to_string().contains("UTC is supposed here"));
