@@ -331,6 +331,32 @@ fn every_member_is_told_why_it_does_not_count() {
 }
 
 #[test]
+fn a_way_through_a_weaker_state_is_told() {
+    // A standby that is preferred takes the place of another one, which leaves /sync before the new one gets in.
+    let change = |keys: &mut serde_json::Map<String, Value>| {
+        for member in ["pg1", "pg2", "pg3"] {
+            edit(keys, &format!("members/{member}"), r#""version":"4.0.5""#, r#""version":"4.1.5""#);
+        }
+        edit(keys, "members/pg3", "{", r#"{"tags":{"sync_priority":2},"#);
+        edit(keys, "config", r#""synchronous_mode":"quorum""#, r#""synchronous_mode":true"#);
+        set(keys, "sync", r#"{"leader":"pg1","quorum":0,"sync_standby":"pg2"}"#);
+    };
+    let (_, document, text) = counted("weaker", &change);
+    let writes = document["steady_state"]["writes"].as_array().expect("writes");
+    let steps: Vec<(&str, bool)> =
+        writes.iter().map(|write| (write["what"].as_str().expect("a text"), write["weaker"].is_string())).collect();
+    let expected = [
+        ("/sync: leader pg1, sync_standby nobody", true),
+        ("synchronous_standby_names: pg3", true),
+        ("/sync: leader pg1, sync_standby pg3", false),
+    ];
+    assert_eq!(steps, expected, "{text}");
+    assert!(text.contains("(weaker: "), "{text}");
+    let (_, document, _) = counted("not-weaker", &|_| {});
+    assert_eq!(document["steady_state"]["writes"], json!([]));
+}
+
+#[test]
 fn every_kind_of_cluster_is_told_what_it_survives() {
     let check = |name: &str,
                  change: &dyn Fn(&mut serde_json::Map<String, Value>),

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Records what Patroni's class `Config` makes of generated configurations, one JSON object per line.
 
-    python tests/python/record_config.py --seed 20260101 --count 400 --out fixtures/python/configurations.jsonl.gz \\
-        <directory of Patroni 3.0.4> <directory of Patroni 4.1.5> ...
+    tests/python/record_config.py [--seed N] [--count N] [--env DIR] [--readings PROGRAM] [--out FILE] [RELEASE ...]
+
+The record of the tests: `--seed 20260101 --count 400 --out fixtures/python/configurations.jsonl.gz` and the releases that
+its first line names, with PyYAML 6.0.3.
 
 A case holds the texts of the configuration files, the file of environment variables, and the dynamic configuration; then
 the distinct answers of the releases, and which release gave which. An answer is the merged configuration after the
 dynamic one was set, or the exception that keeps Patroni from starting. The first line names the versions and the seed.
 
-Without --out the answers of patrolint are compared instead (cargo builds the example `readings`), and the script fails on
-the first twenty differences: a fresh seed on every run, unless --seed tells one.
+Without --out the answers of patrolint are compared instead (cargo builds the example `readings`), with a fresh seed on
+every run, unless --seed tells one. The exit code is 0 if nothing differs, 1 if something does. The Python environment and
+the releases are those of the oracle, made in --env if they are missing (`tests/oracle/setup.sh`).
 """
 import argparse
 import datetime
@@ -24,7 +27,15 @@ import subprocess
 import sys
 import tempfile
 
-import yaml
+try:
+    import yaml
+except ImportError:  # Then main() starts this script again, with a Python that has it.
+    yaml = None
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parents[1]
+TARGET = pathlib.Path(os.environ.get('CARGO_TARGET_DIR') or TOP / 'target')
+RELEASES = ['2.0.0', '2.1.7', '3.0.4', '3.1.1', '3.2.2', '3.3.11', '4.0.5', '4.0.11', '4.1.5']
 
 ODD = [None, '', 0, 1, -1, True, False, 'on', 'off', 'ON', 'x', 1.5, '1.5', '100', ' 100 ', '0x1F', '1e3', '128MB', 16, '16', '16MB', 15, '1GB', 25, 24, 3, 2, 100, [], {}, [1, 'a'],
        {'a': 1}, {'a': {'b': None}}, 'authentication', 'exhibitor', 10 ** 20, 'replica', 'Logical', 'minimal', 'yes', 'no', '10.9', 10.9, float('inf'), datetime.date(2026, 1, 2), '*']
@@ -227,7 +238,8 @@ def run(command, lines):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('sources', nargs='+', metavar='DIRECTORY', help='that holds the package patroni of one release')
+    parser.add_argument('releases', nargs='*', metavar='RELEASE', help='default: ' + ' '.join(RELEASES))
+    parser.add_argument('--env', type=pathlib.Path, default=TARGET / 'oracle', help='what setup.sh made, or makes now')
     parser.add_argument('--seed', type=int, default=None)
     parser.add_argument('--count', type=int, default=400)
     parser.add_argument('--out')
@@ -235,13 +247,19 @@ def main():
     parser.add_argument('--readings', help='the built example of that name, instead of building it')
     arguments = parser.parse_args()
     if arguments.worker:
-        return work(arguments.sources[0])
+        return work(arguments.releases[0])
+    releases = arguments.releases or RELEASES
+    subprocess.run([TOP / 'tests/oracle/setup.sh', arguments.env, *releases], check=True)
+    if yaml is None:
+        python = str(arguments.env / 'venv/bin/python')
+        os.execv(python, [python, *sys.argv])
     seed = random.SystemRandom().randrange(2**32) if arguments.seed is None else arguments.seed
     rng = random.Random(seed)
     made = [case(rng) for _ in range(arguments.count)]
     lines = [json.dumps(one) for one in made]
     versions, answers = [], []
-    for source in arguments.sources:
+    for release in releases:
+        source = str(arguments.env / 'src' / release)
         version, *found = run([sys.executable, __file__, '--worker', source], lines)
         versions.append(json.loads(version))
         answers.append([json.loads(line) for line in found])
@@ -260,8 +278,7 @@ def main():
         with gzip.GzipFile(arguments.out, 'wb', mtime=0) as out:
             out.write(content.encode())
         return
-    top = pathlib.Path(__file__).resolve().parents[2]
-    readings = [arguments.readings] if arguments.readings else ['cargo', 'run', '--quiet', '--release', '--locked', '--manifest-path', str(top / 'Cargo.toml'), '--example', 'readings', '--']
+    readings = [arguments.readings] if arguments.readings else ['cargo', 'run', '--quiet', '--release', '--locked', '--manifest-path', str(TOP / 'Cargo.toml'), '--example', 'readings', '--']
     differing = run(readings + ['configurations'], [json.dumps(record) for record in records])
     # What belongs to one difference follows it, indented.
     count = sum(1 for line in differing if not line.startswith(' '))
