@@ -167,14 +167,68 @@ fn the_environment_alone_may_be_the_configuration() {
     assert_eq!(code, 2, "{stderr}");
 }
 
+/// Secrets at all kinds of places, in right and wrong forms.
+const PLANTED: [(&str, &str); 2] = [
+    (
+        "node.env",
+        r#"PATRONI_ETCD_URL=http://u:planted1@h:2379
+PATRONI_CONSUL_TOKEN=planted2
+PATRONI_KUBERNETES_LABELS={password: planted3, a: b}
+PATRONI_ZOOKEEPER_AUTH_DATA={user: planted4}
+PATRONI_ADMIN_PASSWORD=planted5
+PATRONI_RESTAPI_HTTP_EXTRA_HEADERS={Authorization: "Basic planted6"}
+PATRONI_RAFT_PASSWORD=planted7
+PATRONI_UNKNOWN_SECRET=planted8
+PATRONI_FOO_URL=x://a:planted9@b
+PATRONI_CONFIGURATION="scope: x
+postgresql:
+  authentication:
+    superuser:
+      password: planted10
+  parameters:
+    primary_conninfo: host=x password=planted11
+"
+PATRONI_SUPERUSER_SSLPASSWORD=planted12
+OTHER_PASSWORD=planted13
+PATRONI_ETCD_USERNAME=joe
+PATRONI_ETCD_PASSWORD=planted14
+PATRONI_LOG_LOGGERS="password: planted15
+  broken: ["
+PATRONI_EXHIBITOR_HOSTS="[a, {password: planted16}]"
+"#,
+    ),
+    (
+        "patroni.yml",
+        r#"scope: x
+name: y
+standby_cluster: {password: planted20}
+postgresql:
+  pg_hba: ["host all password=planted21"]
+  superuser: {username: u, password: planted22}
+  pg_rewind: {password: [planted23]}
+ctl: {authentication: {username: a, password: planted24, x: y}}
+"#,
+    ),
+];
+
 #[test]
 fn no_secret_is_shown() {
-    let folder = whole();
-    let (path, environment) = (folder.display().to_string(), folder.join("node.env").display().to_string());
-    for format in ["text", "yaml", "json"] {
-        let (_, stdout, stderr) = show_config(&["-c", &path, "--env-file", &environment, "--format", format]);
-        assert!(stdout.contains("***"), "{stdout}");
-        assert!(!stdout.contains("planted") && !stderr.contains("planted"), "{stdout}");
+    let whole = whole();
+    let planted = folder("with-secrets", &PLANTED);
+    let path = |folder: &Path, name: &str| folder.join(name).display().to_string();
+    let inputs = [
+        vec!["-c".to_owned(), whole.display().to_string(), "--env-file".to_owned(), path(&whole, "node.env")],
+        vec!["-c".to_owned(), path(&planted, "patroni.yml"), "--env-file".to_owned(), path(&planted, "node.env")],
+        vec!["--env-file".to_owned(), path(&planted, "node.env")],
+    ];
+    for input in &inputs {
+        let input: Vec<&str> = input.iter().map(String::as_str).collect();
+        for (format, version) in [("text", "2.0.0"), ("yaml", "3.0.4"), ("json", "4.1.5"), ("text", "4.1.5")] {
+            let options = ["--format", format, "--patroni-version", version];
+            let (_, stdout, stderr) = show_config(&[input.as_slice(), &options].concat());
+            assert!(stdout.contains("***"), "{stdout}{stderr}");
+            assert!(!stdout.contains("planted") && !stderr.contains("planted"), "{stdout}{stderr}");
+        }
     }
 }
 
