@@ -195,19 +195,8 @@ impl ConfigArguments {
 
 /// Reads a file, or the files of a directory that Patroni would read, in its order.
 fn read_directory(snapshot: &mut Snapshot, path: &str) -> Result<Vec<LocalConfiguration>, Failure> {
-    let is_part = |name: &str| name.ends_with(".yml") || name.ends_with(".yaml");
-    let top = path.trim_end_matches('/').trim_start_matches("./");
-    let top = if top == "." { "" } else { top };
-    let files = offline::read(std::slice::from_ref(&path.to_owned()))?;
-    let parts = files.into_iter().filter(|file| file.named || folder(&file.name) == top && is_part(&file.name));
-    let mut configurations = Vec::new();
-    for file in parts {
-        if let Some(unread) = &file.unread {
-            return Err(Failure::new(format!("cannot read {}: {unread:?}", file.name)));
-        }
-        configurations.push(snapshot.read_configuration(file));
-    }
-    Ok(configurations)
+    let files = offline::read_configuration(path)?;
+    Ok(files.into_iter().map(|file| snapshot.read_configuration(file)).collect())
 }
 
 /// Reads a file of environment variables.
