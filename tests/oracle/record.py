@@ -2,12 +2,16 @@
 """Records what real Patroni decides on generated scenarios, as fixtures for `cargo test`.
 
     tests/oracle/record.py [--seed N] [--count N] [--env DIR] [--kept DIR]
+    tests/oracle/record.py --exhaustive [--env DIR] [--kept DIR]
 
 Runs `compare.py` on --count scenarios and keeps those that show something: every reason in every release, and every way in
 which a decision changes from one release to the next, some times over; and the first RANDOM ones, whatever they show.
 Writes fixtures/oracle/verdicts-N.jsonl.gz. A line holds a scenario and, for each decision (the route to it in the verdict), the
 releases from which on it has another answer: `[["2.0.0", …], ["3.2.0", …]]`; an entry without a value says that there is no
 such decision from there on. The same seed gives the same bytes.
+
+With --exhaustive: what the newest release decides on every small cluster, as fixtures/oracle/exhaustive.gz: first the pieces
+that the clusters are made of, as JSON, then a line for each cluster, with its pieces, a tab, and the verdict.
 
 --kept names the folder that an earlier `compare.py --keep` filled, and spares another run.
 """
@@ -16,7 +20,6 @@ import collections
 import functools
 import gzip
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -24,28 +27,44 @@ import sys
 import tempfile
 
 import compare
+import exhaustive
 
 FIXTURES = compare.TOP / 'fixtures' / 'oracle'
 RANDOM = 500
 # How many scenarios have to show the same thing.
 TIMES = 2
 PER_FILE = 1000
+NEWEST = '4.1.5'
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument('--seed', type=int, default=2026)
     arguments.add_argument('--count', type=int, default=20000)
+    arguments.add_argument('--exhaustive', action='store_true')
     arguments.add_argument('--env', type=pathlib.Path, default=compare.TARGET / 'oracle')
     arguments.add_argument('--kept', type=pathlib.Path)
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         kept = options.kept or pathlib.Path(scratch)
+        run = ['--exhaustive', '--only', 'leader,race', NEWEST] if options.exhaustive else \
+            ['--seed', str(options.seed), '--count', str(options.count)]
         if not options.kept:
             # What patrolint says does not matter here.
-            subprocess.run([compare.HERE / 'compare.py', '--seed', str(options.seed), '--count', str(options.count),
-                            '--env', options.env, '--keep', kept])
-        record(kept, options.count)
+            subprocess.run([compare.HERE / 'compare.py', '--env', options.env, '--keep', kept, *run])
+        if options.exhaustive:
+            record_exhaustive(kept)
+        else:
+            record(kept, options.count)
+
+
+def record_exhaustive(kept):
+    lines = [dump(exhaustive.pieces())]
+    with gzip.open(kept / f'{NEWEST}.jsonl.gz', 'rt') as verdicts:
+        for names, verdict in zip(exhaustive.clusters(), verdicts, strict=True):
+            verdict = json.loads(verdict)
+            lines.append('|'.join(names) + '\t' + dump({part: verdict[part] for part in ('leader', 'race')}))
+    write(FIXTURES / 'exhaustive.gz', lines)
 
 
 def record(kept, count):
@@ -54,11 +73,14 @@ def record(kept, count):
     for old in FIXTURES.glob('verdicts-*.jsonl.gz'):
         old.unlink()
     for start in range(0, len(lines), PER_FILE):
-        text = '\n'.join(lines[start:start + PER_FILE]) + '\n'
-        # No time stamp: the same record gives the same bytes.
-        path = FIXTURES / f'verdicts-{start // PER_FILE}.jsonl.gz'
-        path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
-        print(f'{path.name}: {len(text):,} bytes, {path.stat().st_size:,} compressed')
+        write(FIXTURES / f'verdicts-{start // PER_FILE}.jsonl.gz', lines[start:start + PER_FILE])
+
+
+def write(path, lines):
+    text = '\n'.join(lines) + '\n'
+    # No time stamp: the same record gives the same bytes.
+    path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    print(f'{path.name}: {len(text):,} bytes, {path.stat().st_size:,} compressed')
 
 
 def chosen(kept, releases, count):
