@@ -64,11 +64,13 @@ fn row(what: &str, figure: f64, unit: &str, target: Option<f64>) {
 
 /// The example program on recorded scenarios, JSON in and out, on one core.
 fn scenarios() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracle/scenarios.jsonl.gz");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracle/verdicts-0.jsonl.gz");
     let mut text = String::new();
     let file = File::open(path).expect("the scenarios are recorded");
     GzDecoder::new(file).read_to_string(&mut text).expect("they are compressed text");
-    let lines: Vec<&str> = text.lines().collect();
+    let scenario =
+        |line| serde_json::from_str::<serde_json::Value>(line).expect("a line is JSON")["scenario"].to_string();
+    let lines: Vec<String> = text.lines().map(scenario).collect();
     for version in [PatroniVersion::new(2, 0, 0), PatroniVersion::new(4, 0, 5), PatroniVersion::newest()] {
         let mut out = Json::default();
         let seconds: f64 = lines

@@ -177,27 +177,29 @@ fn decisions(verdict: Value) -> BTreeMap<String, Value> {
                     walk(field, format!("{route}/{key}"), depth - 1, found);
                 }
             }
-            value => {
-                let is_load_error = route == "/load_error";
-                found.insert(route, if is_load_error { class(value) } else { without_exception(value) });
+            mut value => {
+                cut_exceptions(&mut value, route == "/load_error");
+                found.insert(route, value);
             }
         }
     }
     /// The text of an exception may be that of the Python or the library in use; its class counts.
-    fn without_exception(mut value: Value) -> Value {
-        if let Some(exception) = value.get_mut("exception") {
-            *exception = class(exception.take());
+    fn cut_exceptions(value: &mut Value, is_exception: bool) {
+        match value {
+            Value::Object(fields) => {
+                fields.iter_mut().for_each(|(name, field)| cut_exceptions(field, name == "exception"));
+            }
+            Value::String(text) if is_exception => {
+                text.truncate(text.find(':').unwrap_or(text.len()));
+            }
+            _ => {}
         }
-        value
-    }
-    fn class(exception: Value) -> Value {
-        exception.as_str().and_then(|text| text.split(':').next()).map_or(Value::Null, Value::from)
     }
     let mut found = BTreeMap::new();
     let Value::Object(parts) = verdict else { panic!("a verdict is an object") };
     for (part, value) in parts {
         let depth = match part.as_str() {
-            "id" | "version" | "load_logs" => continue,
+            "id" | "version" => continue,
             "race" => 2,
             "sync" | "status" => 1,
             _ => 0,
