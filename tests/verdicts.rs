@@ -24,7 +24,13 @@ use serde_json::Value;
 const ENOUGH: usize = 10;
 
 /// Rows of the table that no recorded verdict needs, with the reason.
-const UNSEEN: &[(&str, &str)] = &[];
+const UNSEEN: &[(&str, &str)] = &[
+    ("quorum-candidates-unrestricted in 3.3.11", "there is no quorum mode"),
+    ("priority-in-sync-mode in 3.1.2", "there is no failover_priority"),
+    ("api-works-without-leader in 3.0.2", "a request that names no leader or another one is refused before"),
+    ("api-works-without-leader in 3.0.3", "a request that names no leader or another one is refused before"),
+    ("primary-by-role-or-location in 3.0.4", "primary-role-is-replica goes first"),
+];
 
 /// Answers by the release from which on Patroni gives them; `None`: there is no such decision.
 type Steps = Vec<(PatroniVersion, Option<Value>)>;

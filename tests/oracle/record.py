@@ -5,7 +5,7 @@
     tests/oracle/record.py --exhaustive [--env DIR] [--kept DIR]
 
 Runs `compare.py` on --count scenarios and keeps those that show something: every reason in every release, and every way in
-which a decision changes from one release to the next, some times over; and the first RANDOM ones, whatever they show.
+which a decision changes from one release to the next, some times over; the first RANDOM ones, whatever they show; and RARE ones.
 Writes fixtures/oracle/verdicts-N.jsonl.gz. A line holds a scenario and, for each decision (the route to it in the verdict), the
 releases from which on it has another answer: `[["2.0.0", …], ["3.2.0", …]]`; an entry without a value says that there is no
 such decision from there on. The same seed gives the same bytes.
@@ -33,6 +33,8 @@ FIXTURES = compare.TOP / 'fixtures' / 'oracle'
 RANDOM = 500
 # How many scenarios have to show the same thing.
 TIMES = 2
+# Scenarios that show what others hardly do; those of rare.jsonl are written by hand.
+RARE = ['s2026-244', 's2026-628', 's2026-1199', 's2026-1290', 's2026-2054', 's2026-2796', *map('rare-{}'.format, range(1))]
 PER_FILE = 1000
 NEWEST = '4.1.5'
 
@@ -55,7 +57,7 @@ def main():
         if options.exhaustive:
             record_exhaustive(kept)
         else:
-            record(kept, options.count)
+            record(kept)
 
 
 def record_exhaustive(kept):
@@ -67,9 +69,9 @@ def record_exhaustive(kept):
     write(FIXTURES / 'exhaustive.gz', lines)
 
 
-def record(kept, count):
+def record(kept):
     releases = sorted((path.name.removesuffix('.jsonl.gz') for path in kept.glob('*.jsonl.gz')), key=compare.number)
-    lines = chosen(kept, releases, count)
+    lines = chosen(kept, releases)
     for old in FIXTURES.glob('verdicts-*.jsonl.gz'):
         old.unlink()
     for start in range(0, len(lines), PER_FILE):
@@ -83,13 +85,13 @@ def write(path, lines):
     print(f'{path.name}: {len(text):,} bytes, {path.stat().st_size:,} compressed')
 
 
-def chosen(kept, releases, count):
+def chosen(kept, releases):
     """The lines of the fixture, in the order of the scenarios."""
     seen = collections.Counter()
     lines = []
     files = [gzip.open(kept / f'{release}.jsonl.gz', 'rt') for release in releases]
     with open(kept / 'scenarios.jsonl') as scenarios:
-        for index, (scenario, *verdicts) in zip(range(count), zip(scenarios, *files, strict=True)):
+        for index, (scenario, *verdicts) in enumerate(zip(scenarios, *files, strict=True)):
             scenario = json.loads(scenario)
             read = functools.cache(lambda verdict: decisions(json.loads(verdict)))
             # Most releases say the same, but for their own number.
@@ -97,12 +99,12 @@ def chosen(kept, releases, count):
                        for release, verdict in zip(releases, verdicts)]
             shown = features(releases, answers, scenario)
             is_new = any(seen[feature] < TIMES for feature in shown)
-            if index < RANDOM or is_new:
+            if index < RANDOM or is_new or scenario['id'] in RARE:
                 seen.update(shown)
                 lines.append(dump({'scenario': scenario, 'answers': changes(releases, answers)}))
     for file in files:
         file.close()
-    print(f'{len(lines):,} of {count:,} scenarios show {len(seen):,} things')
+    print(f'{len(lines):,} of {index + 1:,} scenarios show {len(seen):,} things')
     return lines
 
 
