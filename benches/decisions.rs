@@ -33,6 +33,7 @@ use patrolint::model::snapshot::{ClusterSnapshot, Dcs, DcsKey, DcsKind, RawValue
 use patrolint::model::version::PatroniVersion;
 use patrolint::parse::json::parse;
 use patrolint::parse::tree::Node;
+use serde_json::Value;
 
 const NOWHERE: SourceId = SourceId(u32::MAX);
 /// WAL position of every node, bytes.
@@ -66,10 +67,9 @@ fn row(what: &str, figure: f64, unit: &str, target: Option<f64>) {
 fn scenarios() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracle/verdicts-0.jsonl.gz");
     let mut text = String::new();
-    let file = File::open(path).expect("the scenarios are recorded");
+    let file = File::open(path).expect("scenarios are recorded");
     GzDecoder::new(file).read_to_string(&mut text).expect("they are compressed text");
-    let scenario =
-        |line| serde_json::from_str::<serde_json::Value>(line).expect("a line is JSON")["scenario"].to_string();
+    let scenario = |line: &str| serde_json::from_str::<Value>(line).expect("a record is JSON")["scenario"].to_string();
     let lines: Vec<String> = text.lines().map(scenario).collect();
     for version in [PatroniVersion::new(2, 0, 0), PatroniVersion::new(4, 0, 5), PatroniVersion::newest()] {
         let mut out = Json::default();

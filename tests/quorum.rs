@@ -1,5 +1,7 @@
 //! `quorum`: what is folded over bit masks equals the whole race, loss by loss, and the laws that it rests on.
 
+mod schema;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
@@ -7,22 +9,25 @@ use std::path::Path;
 
 use flate2::read::GzDecoder;
 use patrolint::decision::case_insensitive_set::CaseInsensitiveSet;
-use patrolint::decision::prediction::Question;
 use patrolint::decision::prediction::evaluation::evaluate;
 use patrolint::decision::prediction::facts::Facts;
+use patrolint::decision::prediction::{Options, Question};
 use patrolint::decision::quorum::commits::CommitQuorum;
 use patrolint::decision::quorum::contest::{Contest, Nodes};
 use patrolint::decision::quorum::margins::{Margins, Property, Writes, collapse};
+use patrolint::decision::quorum::report;
 use patrolint::decision::quorum::seats::seats;
 use patrolint::decision::quorum::situation::{Mode, Situation};
 use patrolint::decision::quorum_state::QuorumState;
 use patrolint::input::source_map::SourceId;
 use patrolint::model::behaviour::Behaviours;
 use patrolint::model::cluster::MemberStatus;
-use patrolint::model::snapshot::{ClusterSnapshot, Dcs, DcsKey, DcsKind, RawValue, RestAnswer};
+use patrolint::model::snapshot::{ClusterSnapshot, Dcs, DcsKey, DcsKind, DcsServer, RawValue, RestAnswer};
 use patrolint::model::version::PatroniVersion;
 use patrolint::parse::json;
-use patrolint::report::quorum::text::set_text;
+use patrolint::report::quorum::json as json_report;
+use patrolint::report::quorum::text::{self, set_text};
+use patrolint::report::terminal::Look;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -95,6 +100,27 @@ fn bit_masks_decide_as_the_whole_race_does() {
     assert!(2000 < compared && 500 < won && won < compared, "{won} of {compared}");
 }
 
+#[test]
+fn any_cluster_gets_a_report() {
+    let mut written = 0;
+    for scenario in lines("fixtures/oracle/scenarios.jsonl.gz").iter().step_by(5) {
+        let snapshot = cluster(scenario);
+        let facts = Facts::collect(&snapshot, None, None);
+        let Ok(report) = report(&snapshot, &facts, Options::default()) else { continue };
+        for width in [80, 140] {
+            let mut out = Vec::new();
+            text::write(&report, Look::new(true, Some(width)), &mut out).expect("memory");
+            let out = String::from_utf8(out).expect("text");
+            assert!(out.ends_with(".\n") && out.lines().count() < 200, "{}: {out}", scenario["id"]);
+        }
+        let mut out = Vec::new();
+        json_report::write(&report, &mut out).expect("memory");
+        schema::assert_valid("quorum.schema.json", &serde_json::from_slice(&out).expect("it is JSON"));
+        written += 1;
+    }
+    assert!(50 < written, "{written} reports");
+}
+
 /// A member as its key tells it.
 fn member(index: usize, role: &str, extra: &str) -> String {
     format!(
@@ -145,6 +171,22 @@ fn sixteen_members_are_tried_whole() {
     let facts = Facts::collect(&snapshot, None, None);
     let situation = Situation::of(&facts).expect("the keys are sound");
     assert!(Margins::of(&situation, &CommitQuorum::of(&situation)).is_none());
+}
+
+#[test]
+fn a_server_of_the_dcs_on_a_members_host_is_told() {
+    let mut snapshot = quorum_cluster(3, 1);
+    let server = |endpoint: &str| DcsServer { endpoint: endpoint.to_owned(), version: None };
+    snapshot.dcs.as_mut().expect("it has keys").servers =
+        vec![server("http://10.0.0.2:2379"), server("http://10.0.0.7:2379"), server("http://10.0.0.8:2379")];
+    let facts = Facts::collect(&snapshot, None, None);
+    let report = report(&snapshot, &facts, Options::default()).expect("the keys are sound");
+    assert_eq!((report.servers_of("pg02"), report.servers_of("pg03")), (vec!["http://10.0.0.2:2379"], vec![]));
+    let mut out = Vec::new();
+    text::write(&report, Look::new(false, Some(100)), &mut out).expect("memory");
+    let out = String::from_utf8(out).expect("text");
+    assert!(out.contains("pg02: its host runs http://10.0.0.2:2379, too"), "{out}");
+    assert!(out.contains("3 servers seen, 1 may be lost"), "{out}");
 }
 
 #[test]

@@ -55,10 +55,12 @@ pub fn api(
     (observer, local): (&str, &LocalState),
     answers: &Answers,
     kind: Kind,
-    request: &Request,
+    (request, body): (&Request, Option<&Request>),
     out: &mut Json,
 ) {
     let Ok(cluster) = &scenario.world.cluster else { return };
+    let is_own_body = body.is_some();
+    let request = body.unwrap_or(request);
     let view = view(scenario, observer, cluster, cluster, &scenario.world.config, local, answers);
     let decision = do_post_failover(&view, kind, request);
     let accepted = matches!(decision.outcome, ApiOutcome::Accepts | ApiOutcome::Schedules);
@@ -71,7 +73,7 @@ pub fn api(
         ApiOutcome::Refuses { status, body } => Some((Some(*status), body.as_str())),
         ApiOutcome::BadRequest => Some((Some(400), "")),
         // Patroni has a body to write then, and no status.
-        ApiOutcome::Raises(raised) if raised.class == "TypeError" => {
+        ApiOutcome::Raises(raised) if raised.text.starts_with("%d format") => {
             Some((None, "Switchover target and source are the same"))
         }
         ApiOutcome::Raises(_) => None,
@@ -84,10 +86,12 @@ pub fn api(
     if let (ApiOutcome::Raises(raised), None) = (&decision.outcome, answer) {
         out.text_field("exception", &raised.to_string());
     }
-    if accepted {
+    if accepted && !is_own_body {
         out.text_field("failover_key", &written_key(request, scenario.now));
     }
-    out.field("logs", |out| logs(&api::log_lines(scenario.behaviours, kind, request, &decision.outcome), out));
+    if !is_own_body {
+        out.field("logs", |out| logs(&api::log_lines(scenario.behaviours, kind, request, &decision.outcome), out));
+    }
     out.field("status", |out| match answer {
         Some((Some(status), _)) => out.int(status.into()),
         _ => out.null(),

@@ -122,8 +122,7 @@ fn write_parts(scenario: &Scenario<'_>, parts: &[&str], out: &mut Json) {
     if let Some((kind, request)) = &scenario.action {
         if asks("api") {
             let body = scenario.request_body();
-            let request = body.as_ref().map_or(request, |body| body);
-            out.field("api", |out| gates::api(scenario, observer, &answers, *kind, request, out));
+            out.field("api", |out| gates::api(scenario, observer, &answers, *kind, (request, body.as_ref()), out));
         }
         if asks("ctl") {
             out.field("ctl", |out| gates::ctl(scenario, *kind, request, out));

@@ -4,7 +4,7 @@ use crate::decision::step::Level;
 use crate::decision::view::View;
 use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::{Limitation, Member, Raised};
-use crate::model::time::{ParsedTime, parse_time_at};
+use crate::model::time::{ParsedTime, parse_time, parse_time_at};
 use crate::parse::python;
 use crate::parse::tree::{Node, Value};
 
@@ -153,9 +153,11 @@ pub fn log_lines(behaviours: Behaviours, kind: Kind, request: &Request, outcome:
         format!("received {action} request with leader={leader} candidate={candidate} scheduled_at={scheduled_at}"),
     )];
     if matches!(outcome, ApiOutcome::Refuses { body, .. } if body == UNREADABLE_SCHEDULE) {
-        let text = format!(
-            "Invalid scheduled {action} time: {scheduled_at} [ParserError: Unknown string format: {scheduled_at}]"
-        );
+        let raised = match parse_time(scheduled_at) {
+            ParsedTime::BadOffset => Raised::bad_offset(),
+            _ => Raised::new("ParserError", format!("Unknown string format: {scheduled_at}")),
+        };
+        let text = format!("Invalid scheduled {action} time: {scheduled_at} [{raised}]");
         lines.push((Level::Error, text));
     }
     if behaviours.has(Behaviour::ApiTellsFailoverFromSwitchover) && kind == Kind::Failover && request.leader().is_some()

@@ -622,7 +622,9 @@ mod tests {
             members/pg2
             sync {\"leader\": \"pg9\", \"sync_standby\": \"pg2\"}";
         let other = World { dcs: other, names: "pg2", rows: "pg2 sync 100", ..new };
-        check_change(("4.0.7", "4.0.8"), &other, "", "/sync pg1: nobody; /sync pg1: pg2");
+        for releases in [("3.3.8", "3.3.9"), ("4.0.7", "4.0.8"), ("4.1.0", "4.1.1")] {
+            check_change(releases, &other, "", "/sync pg1: nobody; /sync pg1: pg2");
+        }
         let taken = World {
             names: "",
             rows: "pg2 sync 100",
@@ -743,6 +745,67 @@ mod tests {
         let old = reasons("2.1.7");
         assert_eq!(old[2], "b: not needed: others come first, 2 wanted");
         assert_eq!(old[5], "e: chosen, not synchronous yet");
+    }
+
+    #[test]
+    fn a_lag_up_to_the_limit_is_allowed() {
+        let dcs = |limit: i32| {
+            let config = format!("config {{\"synchronous_mode\": true, \"maximum_lag_on_syncnode\": {limit}}}\n");
+            let members = "leader pg1
+                members/pg2
+                members/pg3
+                sync {\"leader\": \"pg1\"}";
+            Box::leak((config + members).into_boxed_str())
+        };
+        // Measured against the best standby; a single one, against the leader, whose position is 100.
+        for (limit, rows, expected) in [
+            (10, "pg2 sync 80, pg3 async 90", "/sync pg1: pg2"),
+            (10, "pg2 sync 79, pg3 async 90", "names pg3; 2 s"),
+            (10, "pg2 sync 90", "/sync pg1: pg2"),
+            (10, "pg2 sync 89", ""),
+            (0, "pg2 sync 1, pg3 async 90", "/sync pg1: pg2"),
+            (-1, "pg2 sync 1, pg3 async 90", "/sync pg1: pg2"),
+        ] {
+            let world = World { dcs: dcs(limit), names: "pg2", rows, postgres: POSTGRES };
+            // Whether it has caught up does not matter to 2.1.
+            assert_eq!(written("2.1.7", &world), expected, "{limit}: {rows}");
+        }
+    }
+
+    #[test]
+    fn synchronous_commit_says_which_position_counts() {
+        let dcs = "config {\"synchronous_mode\": \"quorum\"}
+            leader pg1
+            members/pg2
+            sync {\"leader\": \"pg1\"}";
+        let written = |synchronous_commit: &str, rows: &'static str| {
+            with_view("4.1.5", &World { dcs, names: "ANY 1 (pg2)", rows, postgres: POSTGRES }, |view, replication| {
+                let synchronous_commit = synchronous_commit.to_owned();
+                let replication = Replication { synchronous_commit, ..replication.clone() };
+                let decision = process_sync_replication(view, &replication);
+                decision.keys().flatten().filter_map(|key| key.sync_standby.clone()).collect::<String>()
+            })
+        };
+        // The position is flushed; two more are written, two less replayed.
+        for (setting, behind, ready) in [("on", 99, 100), ("remote_write", 97, 98), ("remote_apply", 101, 102)] {
+            let row = |lsn: i32| Box::leak(format!("pg2 quorum {lsn}").into_boxed_str());
+            assert_eq!(written(setting, row(behind)), "", "{setting}");
+            assert_eq!(written(setting, row(ready)), "pg2", "{setting}");
+        }
+        assert_eq!(written("on", "pg2 sync 100"), "");
+        assert_eq!(written("on", "pg2 potential 100"), "");
+    }
+
+    #[test]
+    fn in_quorum_mode_the_leader_waits_within_loop_wait() {
+        let dcs = "config {\"synchronous_mode\": \"quorum\", \"loop_wait\": 1}
+            leader pg1
+            members/pg2
+            sync {\"leader\": \"pg1\"}";
+        let world = World { dcs, names: "", rows: "pg2 async 100", postgres: POSTGRES };
+        assert_eq!(written("4.1.5", &world), "names ANY 1 (pg2)");
+        let gone = World { names: "ANY 1 (pg2)", rows: "", ..world };
+        assert_eq!(written("4.1.5", &gone), "names nobody");
     }
 
     #[test]

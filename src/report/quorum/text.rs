@@ -20,6 +20,8 @@ const DEFAULT_WIDTH: usize = 110;
 const SECTION_INDENT: usize = 18;
 /// At most so many kinds of losses are shown.
 const MAXIMUM_ROWS: usize = 14;
+/// More names than this are counted where they are not what it is about, and members that are alike share a row.
+const MAXIMUM_LISTED: usize = 8;
 /// Of members that are alike, so many are named.
 const MAXIMUM_NAMES: usize = 4;
 
@@ -231,6 +233,9 @@ impl<'a, W: Write> Text<'a, '_, W> {
                 ]
             })
             .collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
         writeln!(self.out)?;
         let titles = ["lost at once", "failover", "commits", "writes"];
         if elsewhere {
@@ -323,7 +328,7 @@ impl<'a, W: Write> Text<'a, '_, W> {
                 Cell::new(lag),
             ]
         };
-        let rows: Vec<[Cell; 5]> = report.seats.iter().map(row).collect();
+        let rows: Vec<[Cell; 5]> = grouped(&report.seats).iter().map(row).collect();
         writeln!(self.out)?;
         let heading = ["member", "role", commit.as_str(), election.as_str(), "lag, bytes"];
         table::write(heading, &rows, self.look.palette, self.width, self.out)?;
@@ -446,8 +451,11 @@ impl<'a, W: Write> Text<'a, '_, W> {
             return self.section("Commit", &text);
         }
         let voters: Vec<&str> = situation.cluster.sync.voters().collect();
-        let voters = if voters.is_empty() { "nobody".to_owned() } else { voters.join(", ") };
-        let setting = report.commits.setting(situation);
+        let (voters, setting) = match voters.len() {
+            0 => ("nobody".to_owned(), report.commits.setting(situation)),
+            count if count <= MAXIMUM_LISTED => (voters.join(", "), report.commits.setting(situation)),
+            count => (format!("{count} names"), format!("{} of {}", report.commits.needed, report.commits.names.len())),
+        };
         match report.votes_needed {
             Some(quorum) => {
                 let text = format!(
@@ -500,7 +508,7 @@ impl<'a, W: Write> Text<'a, '_, W> {
         }
         let (loop_wait, ttl) = (situation.config.loop_wait_seconds, situation.config.ttl_seconds);
         let mut texts = Vec::new();
-        if self.report.commits.needed != 0 || situation.mode != Mode::Asynchronous {
+        if self.report.commits.needed != 0 {
             let names = &self.report.commits.names;
             let fewer = match names.len() as i128 - self.report.commits.needed {
                 _ if names.len() == 1 => names[0].clone(),
@@ -648,6 +656,33 @@ fn tolerated_text(tolerated: Option<usize>, members: usize) -> String {
         Some(1) => "any 1 member".to_owned(),
         Some(count) => format!("any {count} members"),
     }
+}
+
+/// One seat for all members that are alike, if there are many, with all their names.
+fn grouped(seats: &[Seat]) -> Vec<Seat> {
+    if seats.len() <= MAXIMUM_LISTED {
+        return seats.to_vec();
+    }
+    let is_alike = |one: &Seat, other: &Seat| {
+        let row = |seat: &Seat| {
+            (
+                seat.role,
+                seat.commit.because.clone(),
+                seat.election.because.clone(),
+                seat.election.counts,
+                seat.lag_bytes,
+            )
+        };
+        row(one) == row(other)
+    };
+    let mut groups: Vec<(Seat, Vec<String>)> = Vec::new();
+    for seat in seats {
+        match groups.iter_mut().find(|(first, _)| is_alike(first, seat)) {
+            Some((_, names)) => names.push(seat.name.clone()),
+            None => groups.push((seat.clone(), vec![seat.name.clone()])),
+        }
+    }
+    groups.into_iter().map(|(seat, names)| Seat { name: named(&names, ", "), ..seat }).collect()
 }
 
 /// The first of many values: `a; b and 9 more values`.

@@ -54,6 +54,7 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("rule_lists", settings::rule_lists),
     ("trusting_rules", settings::trusting_rules),
     ("unreadable_integers", settings::unreadable_integers),
+    ("unreadable_standby_name", failover::unreadable_standby_name),
     ("unsafe_durability", settings::unsafe_durability),
     ("unknown_keys", placement::unknown_keys),
 ];
