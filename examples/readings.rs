@@ -7,7 +7,9 @@ use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
 use patrolint::input::source_map::{SourceId, SourceMap};
+use patrolint::model::behaviour::Behaviours;
 use patrolint::model::config::effective::{self, Environment, Given};
+use patrolint::model::version::PatroniVersion;
 use patrolint::parse::tree::{Node, Value};
 use patrolint::parse::{json, python, yaml};
 use serde_json::{Value as Json, json};
@@ -61,6 +63,14 @@ pub fn yaml_difference(record: &Json) -> Option<String> {
 
 /// What differs between a record of `tests/python/record_config.py` and what is read here.
 pub fn configuration_difference(record: &Json) -> Option<String> {
+    configuration_difference_with(record, Behaviours::of)
+}
+
+/// The same for releases that behave as `behaviours` says.
+pub fn configuration_difference_with(
+    record: &Json,
+    behaviours: impl Fn(PatroniVersion) -> Behaviours,
+) -> Option<String> {
     let mut sources = SourceMap::default();
     let environment = record["environment"].as_str().map(|text| Environment::read(&mut sources, "environment", text));
     let dynamic = record["dynamic"].as_str().and_then(|text| json::parse(NOWHERE, text).ok());
@@ -72,11 +82,13 @@ pub fn configuration_difference(record: &Json) -> Option<String> {
     let documents: Vec<&Node> = files.iter().map_while(|file| file.as_ref().ok()).collect();
     for (version, answer) in record["by"].as_object()? {
         let recorded = &record["answers"][answer.as_u64()? as usize];
+        let release: PatroniVersion = version.parse().ok()?;
         let given = Given {
             files: record["files"].is_array().then_some(&documents),
             environment: environment.as_ref(),
             dynamic: dynamic.as_ref(),
-            version: version.parse().ok()?,
+            version: release,
+            behaviours: behaviours(release),
         };
         // Files before the one that PyYAML refuses were read, and may be of no use, too.
         let is_yaml_error = refused.is_some() && documents.iter().all(|document| document.as_mapping().is_some());

@@ -93,8 +93,10 @@ fn every_small_cluster_is_decided_as_by_the_newest_release() {
 /// A row that is left out of a release, or put into one that lacks it, at each end of its ranges, must be missed.
 #[test]
 fn every_row_of_the_table_is_needed() {
+    // `tests/configurations.rs` asks the same of the others.
+    let decided = TABLE.iter().filter(|row| !row.is_of_configuration());
     let edges: BTreeSet<(Behaviour, PatroniVersion)> =
-        TABLE.iter().flat_map(|row| edges(row).into_iter().map(|release| (row.behaviour, release))).collect();
+        decided.flat_map(|row| edges(row).into_iter().map(|release| (row.behaviour, release))).collect();
     let unseen = Mutex::new(edges);
     for_each_line(|line| {
         let edges = unseen.lock().expect("no panic while it was held").clone();

@@ -883,7 +883,33 @@ pub const TABLE: &[Row] = &[
     },
 ];
 
+/// The behaviours that only merging a node's configuration depends on, no decision.
+const OF_CONFIGURATION: [Behaviour; 17] = [
+    Behaviour::EmptyDefaultsExist,
+    Behaviour::ProxyAddressIsLocal,
+    Behaviour::CitusExists,
+    Behaviour::CtlAuthenticates,
+    Behaviour::FilesMustBeMappings,
+    Behaviour::ParametersMustBeMapping,
+    Behaviour::ControlledParametersAreJudged,
+    Behaviour::ControlledNumbersMayBeText,
+    Behaviour::ControlledNumbersMustBePlain,
+    Behaviour::ControlledNumbersAreConverted,
+    Behaviour::ForcedParametersMayBeOn,
+    Behaviour::WalLogHintsMayBeOff,
+    Behaviour::EnvironmentListMayBeNull,
+    Behaviour::EmptyVariableCounts,
+    Behaviour::EnvironmentMakesUsers,
+    Behaviour::TagsAreCompared,
+    Behaviour::TagsAreLookedFor,
+];
+
 impl Row {
+    /// Whether it is about a node's configuration alone (`model::config::effective`).
+    pub fn is_of_configuration(&self) -> bool {
+        OF_CONFIGURATION.contains(&self.behaviour)
+    }
+
     /// Whether `version` has this behaviour.
     pub fn holds_in(&self, version: PatroniVersion) -> bool {
         holds(self.releases, version)

@@ -73,6 +73,7 @@ def authentication(rng):
 def parameters(rng):
     good = {'wal_level': 'replica', 'hot_standby': 'on', 'max_connections': 200, 'max_wal_senders': 5, 'wal_keep_segments': 8, 'wal_keep_size': '128MB', 'max_prepared_transactions': 0, 'max_locks_per_transaction': 64, 'track_commit_timestamp': 'on',
             'max_replication_slots': 10, 'max_worker_processes': 8, 'wal_log_hints': 'on'}
+    good.update(hot_standby=rng.choice(['on', 'ON', True, 'off']), wal_log_hints=rng.choice(['on', 'Yes', True, 'off']))
     bad = rng.choice([0, 0, 0.3])
     return {name: odd(rng) if rng.random() < bad else good.get(name, 'v') for name in PARAMETERS if rng.random() < 0.3}
 

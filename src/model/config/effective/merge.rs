@@ -37,8 +37,8 @@ pub(super) struct Merger {
 }
 
 impl Merger {
-    pub fn new(version: PatroniVersion) -> Self {
-        Self { version, behaviours: Behaviours::of(version), unused: Vec::new() }
+    pub fn new(version: PatroniVersion, behaviours: Behaviours) -> Self {
+        Self { version, behaviours, unused: Vec::new() }
     }
 
     /// For what depends on a release's behaviours alone.

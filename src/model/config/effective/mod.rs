@@ -33,6 +33,8 @@ pub struct Given<'a> {
     pub dynamic: Option<&'a Node>,
     /// The node's release.
     pub version: PatroniVersion,
+    /// What that release does.
+    pub behaviours: Behaviours,
 }
 
 /// The configuration that the daemon uses.
@@ -117,11 +119,11 @@ pub enum Because {
 ///
 /// Patroni raises an exception, and does not start.
 pub fn effective(given: &Given<'_>) -> Result<Effective, Raised> {
-    let mut merger = Merger::new(given.version);
+    let mut merger = Merger::new(given.version, given.behaviours);
     let local = local_configuration(given, &mut merger)?;
     let stored = given.dynamic.and_then(Node::as_mapping).map(|mapping| Section::read(mapping, &Layer::Dynamic));
     let stored = stored.filter(|stored| !stored.is_empty());
-    let bootstrap = bootstrap(&at_start(given.version, &local)?);
+    let bootstrap = bootstrap(&at_start(given, &local)?);
     let asked = match (&stored, bootstrap.is_empty()) {
         (Some(_), _) => DynamicUse::Stored,
         (None, false) => DynamicUse::Bootstrap,
@@ -178,9 +180,9 @@ fn merge(merger: &mut Merger, dynamic: &Section, local: &Section) -> Result<(Sec
 ///
 /// As [`effective`].
 pub fn merged(given: &Given<'_>) -> Result<Section, Raised> {
-    let mut merger = Merger::new(given.version);
+    let mut merger = Merger::new(given.version, given.behaviours);
     let local = local_configuration(given, &mut merger)?;
-    at_start(given.version, &local)?;
+    at_start(given, &local)?;
     let dynamic = given.dynamic.and_then(Node::as_mapping).map(|mapping| Section::read(mapping, &Layer::Dynamic));
     merge(&mut merger, &dynamic.unwrap_or_default(), &local).map(|(merged, _)| merged)
 }
@@ -242,8 +244,8 @@ fn no_mapping(file: &Node, behaviours: Behaviours) -> Raised {
 /// The configuration before any dynamic one is known, as the daemon starts with it.
 ///
 /// Source: patroni/config.py, `Config.__init__`, 2.0.0 to 4.1.5.
-fn at_start(version: PatroniVersion, local: &Section) -> Result<Section, Raised> {
-    let mut merger = Merger::new(version);
+fn at_start(given: &Given<'_>, local: &Section) -> Result<Section, Raised> {
+    let mut merger = Merger::new(given.version, given.behaviours);
     let (settings, _) = merge(&mut merger, &Section::default(), local)?;
     if let Some(folder) = settings.at(&["postgresql", "data_dir"])
         && folder.as_str().is_none()

@@ -1,5 +1,6 @@
 //! Which files, which dynamic configuration and which release make the configuration of one node.
 
+use crate::model::behaviour::Behaviours;
 use crate::model::cluster::Raised;
 use crate::model::config::effective::{Effective, Environment, Given, effective};
 use crate::model::snapshot::{ClusterSnapshot, LocalConfiguration, RestAnswer, Snapshot};
@@ -68,7 +69,8 @@ impl<'a> NodeConfiguration<'a> {
         }
         let documents: Option<Vec<&Node>> =
             self.files.as_ref().map(|files| files.iter().filter_map(|file| file.document.as_ref()).collect());
-        effective(&Given { files: documents.as_deref(), environment, dynamic: self.dynamic, version: self.version })
+        let (version, behaviours) = (self.version, Behaviours::of(self.version));
+        effective(&Given { files: documents.as_deref(), environment, dynamic: self.dynamic, version, behaviours })
     }
 }
 
