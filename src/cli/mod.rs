@@ -9,6 +9,7 @@ mod predict;
 mod quorum;
 mod rule_options;
 mod rules;
+mod show;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -32,6 +33,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check(arguments) => check::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
         Command::Quorum(arguments) => quorum::run(arguments),
+        Command::Show(arguments) => show::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Rules(arguments) => rules::run(arguments),
         Command::Completions(arguments) => completions::run(arguments),
@@ -59,6 +61,7 @@ enum Command {
     Check(check::Arguments),
     Predict(predict::Arguments),
     Quorum(quorum::Arguments),
+    Show(show::Arguments),
     Explain(explain::Arguments),
     Rules(rules::Arguments),
     Completions(completions::Arguments),

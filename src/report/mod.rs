@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 pub mod check;
+pub mod configuration;
 mod excerpt;
 pub mod page;
 pub mod palette;

@@ -1,3 +1,4 @@
 //! Configuration as Patroni reads it.
 
+pub mod effective;
 pub mod global;
