@@ -91,7 +91,7 @@ fn decide(
     }
     let excluded = if behaviours.has(Behaviour::CtlExcludesClusterLeader) { cluster_leader } else { leader };
     let mut names = Vec::new();
-    for member in &cluster.members {
+    for member in cluster.members.iter() {
         if Some(member.name.as_str()) != excluded && !nofailover(member)? {
             names.push(member.name.as_str());
         }
@@ -114,15 +114,20 @@ fn decide(
         return refuses(format!("Member {candidate} does not exist in cluster {scope}{suffix}"));
     }
     let scheduled_at = request.scheduled_at().filter(|text| *text != "now");
+    let mut at = None;
     if kind == Kind::Switchover
         && let Some(text) = scheduled_at
     {
-        if parse_time(text) == ParsedTime::Invalid {
-            return refuses(format!(
-                "Unable to parse scheduled timestamp ({text}). It should be in an unambiguous format (e.g. ISO \
-                     8601)"
-            ));
-        }
+        at = match parse_time(text) {
+            ParsedTime::Zoned { iso, .. } => Some(iso),
+            // patronictl takes the time zone of its own process, which nothing tells; most servers have UTC.
+            ParsedTime::Naive(iso) => Some(iso + "+00:00"),
+            ParsedTime::Invalid => {
+                return refuses(format!(
+                    "Unable to parse scheduled timestamp ({text}). It should be in an unambiguous format (e.g. ISO 8601)"
+                ));
+            }
+        };
         if config.paused {
             return refuses("Can't schedule switchover in the paused state".to_owned());
         }
@@ -136,7 +141,7 @@ fn decide(
         request: Request {
             leader: leader.filter(|_| kind == Kind::Switchover || !tells_apart).map(str::to_owned),
             candidate: request.candidate.clone(),
-            scheduled_at: scheduled_at.map(str::to_owned),
+            scheduled_at: at,
         },
         to,
     })

@@ -1,6 +1,6 @@
 //! Gate `leader`: what the leader does with a request in its next HA loop.
 
-use crate::decision::candidates::is_failover_possible;
+use crate::decision::candidates::{Occasion, is_failover_possible};
 use crate::decision::step::Step;
 use crate::decision::view::View;
 use crate::model::cluster::{Raised, ScheduledAt};
@@ -57,7 +57,7 @@ fn decide<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<LeaderOutcom
     match failover.candidate() {
         Some(candidate) if candidate == view.name => steps.push(Step::AlreadyLeader(action)),
         None if view.config.paused => steps.push(Step::PausedWithoutCandidate(action)),
-        _ if is_failover_possible(view, 0, false, steps)? => return Ok(LeaderOutcome::Demotes),
+        _ if is_failover_possible(view, Occasion::Request, steps)? => return Ok(LeaderOutcome::Demotes),
         _ => steps.push(Step::NoHealthyMembers(action)),
     }
     Ok(LeaderOutcome::Refuses)

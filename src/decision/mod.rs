@@ -11,5 +11,6 @@ pub mod prediction;
 pub mod quorum;
 pub mod quorum_state;
 pub mod race;
+pub mod shutdown;
 pub mod step;
 pub mod view;

@@ -1,6 +1,6 @@
 //! Gate `race`: whether a node would try to take the leader lock once it is free.
 
-use crate::decision::candidates::is_failover_possible;
+use crate::decision::candidates::{Occasion, history_unreadable, is_failover_possible};
 use crate::decision::step::Step;
 use crate::decision::view::{View, nofailover};
 use crate::model::behaviour::Behaviour;
@@ -156,6 +156,9 @@ fn primary_may_keep_leading<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> R
     }
     let timeline = view.local.timeline.unwrap_or(0);
     let cluster_timeline = view.cluster.timeline;
+    if view.has(Behaviour::PrimaryChecksTimeline) {
+        steps.extend(history_unreadable(view));
+    }
     let is_behind = timeline < cluster_timeline && view.has(Behaviour::PrimaryChecksTimeline);
     steps.push(if is_behind { Step::PrimaryTimelineBehind { timeline, cluster_timeline } } else { Step::IsPrimary });
     Ok(!is_behind)
@@ -242,13 +245,14 @@ fn manual_failover_process_no_leader<'a>(
         return Ok(Some(Entry::Decided(false)));
     }
     if failover.leader() == Some(view.name) {
-        let others = is_failover_possible(view, 0, failover.candidate().is_some(), steps)?;
+        let occasion = Occasion::Return { excludes_candidate: failover.candidate().is_some() };
+        let others = is_failover_possible(view, occasion, steps)?;
         steps.push(if others { Step::LeftToOthers } else { Step::OnlyMeLeft });
         return Ok(Some(Entry::Decided(!others)));
     }
     let among_sync = view.has(Behaviour::ManualRaceAmongSyncStandbys) && view.sync_mode_is_active();
     let mut rivals = Vec::new();
-    for member in &view.cluster.members {
+    for member in view.cluster.members.iter() {
         let was_leader = failover.leader.as_deref() == Some(&member.name);
         if !was_leader && (!among_sync || view.cluster.sync.matches(&member.name)) {
             rivals.push(Rival::member(member));
@@ -267,11 +271,14 @@ fn compare_with_others<'a>(
     former_leader: Option<&'a str>,
     steps: &mut Vec<Step<'a>>,
 ) -> Result<Entry<'a>, Raised> {
+    let reads_timeline_first = view.has(Behaviour::RaceReadsTimelineFirst);
+    steps.extend(history_unreadable(view).filter(|_| reads_timeline_first));
     if let Some(lag_bytes) = view.excessive_lag(view.local.lsn).filter(|_| check_replication_lag) {
         steps.push(Step::IAmLagging { lag_bytes, allowed_bytes: view.config.maximum_lag_on_failover });
         return Ok(Entry::Decided(false));
     }
     if !view.config.standby_cluster && view.config.check_timeline {
+        steps.extend(history_unreadable(view).filter(|_| !reads_timeline_first));
         let Some(timeline) = view.local.timeline else {
             if !view.has(Behaviour::UnknownTimelineDisqualifies) {
                 let text = "'<' not supported between instances of 'NoneType' and 'int'";

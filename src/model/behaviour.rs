@@ -85,6 +85,12 @@ pub enum Behaviour {
     WatchdogIsLogged,
     /// In quorum mode the leader copes with standbys that joined and left before they had caught up.
     QuorumQuickLeaveHandled,
+    /// While PostgreSQL shuts down the leader asks whether anybody has received the shutdown checkpoint.
+    ShutdownAsksMembers,
+    /// A node reads the cluster's timeline first of all, so that a malformed `/history` is always logged.
+    RaceReadsTimelineFirst,
+    /// The REST API's warning about a failover with a leader says `specified`, not `specifed`.
+    SpellsSpecified,
     /// The leader's position is read from `/status`.
     StatusHoldsPosition,
     /// `/status` may be a bare number.
@@ -355,6 +361,32 @@ pub const TABLE: &[Row] = &[
         source: "patroni/quorum.py, QuorumStateResolver",
         pull_request: Some("3278"),
         releases: &[(v(4, 0, 5), None)],
+    },
+    Row {
+        behaviour: Behaviour::ShutdownAsksMembers,
+        name: "shutdown-asks-members",
+        summary: "the leader gives the lock away as soon as a healthy member has received the shutdown checkpoint; earlier \
+                  releases hold it until PostgreSQL has stopped",
+        source: "patroni/ha.py, Ha.demote",
+        pull_request: None,
+        releases: &[(v(2, 1, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::RaceReadsTimelineFirst,
+        name: "race-reads-timeline-first",
+        summary: "a node in the race reads the timeline of the cluster before anything else and logs a malformed /history, \
+                  even without check_timeline",
+        source: "patroni/ha.py, Ha._is_healthiest_node",
+        pull_request: None,
+        releases: &[(v(3, 3, 9), Some(v(4, 0, 0))), (v(4, 0, 8), Some(v(4, 1, 0))), (v(4, 1, 1), None)],
+    },
+    Row {
+        behaviour: Behaviour::SpellsSpecified,
+        name: "spells-specified",
+        summary: "the warning of the REST API about a failover with a leader says specified; earlier it said specifed",
+        source: "patroni/api.py, RestApiHandler.do_POST_failover",
+        pull_request: None,
+        releases: &[(v(3, 3, 5), Some(v(4, 0, 0))), (v(4, 0, 4), None)],
     },
     Row {
         behaviour: Behaviour::StatusHoldsPosition,

@@ -630,7 +630,10 @@ def config_for(dcs, raw_config):
             cluster = None
         finally:
             nodes.cluster = None        # Config may adjust ttl & co in place: do not share this object
-        if cluster and cluster.config and cluster.config.data:
+        cfg._oracle_dynamic = cfg.dynamic_configuration
+        if cluster is None:
+            return cfg                  # of this state of the DCS alone: other states may hold the same /config
+        if cluster.config and cluster.config.data:
             try:
                 cfg.set_dynamic_configuration(cluster.config)
             except Exception as e:
@@ -684,6 +687,7 @@ class Env:
             p.tags = p.get_tags()
         # dynamic configuration as a freshly started process would have it
         p.config = config_for(self.dcs, raw_config)
+        self.dcs._has_failed = False    # the first failure is logged with its exception
         if GC is not None:
             GC._GlobalConfig__config = {}
             GC.update(None, p.config._oracle_dynamic)

@@ -53,7 +53,7 @@ pub(super) fn ctl_passes(request: &Request, to: Option<&str>) -> String {
     }
 }
 
-pub(super) fn api(decision: &ApiDecision, answers: &Answers) -> String {
+pub(super) fn api(decision: &ApiDecision<'_>, answers: &Answers) -> String {
     let why = |name: &str, limitation: Limitation| match (limitation, answers.of(name)) {
         (Limitation::NotReachable, MemberStatus::Unreachable { reason }) => format!("{name}: {reason}"),
         _ => format!("{name}: {}", explain_limitation(limitation)),
@@ -198,6 +198,11 @@ pub(super) fn race_summary(report: &GateReport) -> String {
 /// A step as a sentence.
 fn explain(step: &Step<'_>) -> String {
     match step {
+        Step::Demoting => "it shuts PostgreSQL down".to_owned(),
+        Step::HistoryUnreadable(_) => "/history tells no timeline".to_owned(),
+        Step::CheckpointMissing { member, bytes } => {
+            format!("{member} lacks the last {bytes} bytes before the shutdown")
+        }
         Step::NoCandidates(_) => "no member is left that could be asked".to_owned(),
         Step::CandidateNotSync { candidate, sync_standby, .. } => format!(
             "{candidate} cannot be asked: it is no sync standby (/sync: {}), has nofailover or no api_url",

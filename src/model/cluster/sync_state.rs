@@ -70,6 +70,11 @@ impl SyncState {
         self.leader.as_deref().filter(|leader| !leader.is_empty())
     }
 
+    /// `leader` as written, `None` when the key does not hold it.
+    pub fn leader_as_written(&self) -> Option<&str> {
+        self.leader.as_deref()
+    }
+
     /// `sync_standby` as written, `None` when the key does not hold it.
     pub fn sync_standby(&self) -> Option<&str> {
         self.sync_standby.as_deref()
@@ -83,10 +88,12 @@ impl SyncState {
         }
     }
 
-    /// `voters`: the names in `sync_standby`, as written; none when the state is empty.
+    /// `voters` (until 3.3.11 `members`): the names in `sync_standby`, as written; from 3.0.3 on none when the state is
+    /// empty.
     pub fn voters(&self) -> impl Iterator<Item = &str> {
-        let list = if self.is_empty() { "" } else { self.sync_standby.as_deref().unwrap_or_default() };
-        split(list)
+        let is_listed = !self.exact && !self.is_empty();
+        let list = self.sync_standby.as_deref().filter(|_| is_listed).unwrap_or_default();
+        self.standbys.iter().filter(|_| self.exact).map(String::as_str).chain(split(list))
     }
 
     /// `matches(name)`: whether `name` is a sync standby, in any case of letters; until 3.0.2 exactly, or the leader.

@@ -24,7 +24,7 @@ pub struct GlobalConfig {
     pub quorum_commit_mode: bool,
     /// `synchronous_mode_strict`
     pub synchronous_mode_strict: bool,
-    /// `synchronous_node_count`, at least 1 in strict mode.
+    /// `synchronous_node_count`, from 3.0.3 on at least 1 in strict mode.
     pub synchronous_node_count: i128,
     /// `maximum_lag_on_failover`, bytes.
     pub maximum_lag_on_failover: i128,
@@ -71,7 +71,10 @@ impl GlobalConfig {
             synchronous_mode: (mode("synchronous_mode") || quorum_commit_mode) && !sync_is_ignored,
             quorum_commit_mode,
             synchronous_mode_strict,
-            synchronous_node_count: int("synchronous_node_count", 1).max(i128::from(synchronous_mode_strict)),
+            synchronous_node_count: match is_merged {
+                true => merged("synchronous_node_count", 1),
+                false => int("synchronous_node_count", 1).max(i128::from(synchronous_mode_strict)),
+            },
             maximum_lag_on_failover: limit("maximum_lag_on_failover", DEFAULT_MAXIMUM_LAG_ON_FAILOVER),
             maximum_lag_on_syncnode: limit("maximum_lag_on_syncnode", -1),
             check_timeline: mode("check_timeline"),
