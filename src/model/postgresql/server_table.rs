@@ -9,12 +9,9 @@ use crate::model::postgresql::parameter::Parameter;
 /// The newest major in [`PARAMETERS`].
 pub(super) const NEWEST_MAJOR: u8 = 18;
 
-/// All parameters in order of their names; a name has several rows when its definition changed.
+/// All parameters in order of their names in lower case; a name has several rows when its definition changed.
 #[rustfmt::skip]
 pub(super) const PARAMETERS: &[Parameter] = &[
-    Parameter::new("DateStyle", 10, 18, User, true, Text),
-    Parameter::new("IntervalStyle", 10, 18, User, true, Enum(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"])),
-    Parameter::new("TimeZone", 10, 18, User, true, Text),
     Parameter::new("allow_alter_system", 17, 18, Sighup, true, Bool),
     Parameter::new("allow_in_place_tablespaces", 10, 18, Superuser, false, Bool),
     Parameter::new("allow_system_table_mods", 10, 12, Postmaster, false, Bool),
@@ -80,6 +77,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter::new("data_directory", 10, 18, Postmaster, true, Text),
     Parameter::new("data_directory_mode", 11, 18, Internal, false, Integer(0, 511, "")),
     Parameter::new("data_sync_retry", 10, 18, Postmaster, true, Bool),
+    Parameter::new("DateStyle", 10, 18, User, true, Text),
     Parameter::new("db_user_namespace", 10, 16, Sighup, true, Bool),
     Parameter::new("deadlock_timeout", 10, 18, Superuser, true, Integer(1, 2147483647, "ms")),
     Parameter::new("debug_assertions", 10, 18, Internal, false, Bool),
@@ -170,6 +168,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter::new("ignore_system_indexes", 10, 18, Backend, false, Bool),
     Parameter::new("in_hot_standby", 14, 18, Internal, false, Bool),
     Parameter::new("integer_datetimes", 10, 18, Internal, false, Bool),
+    Parameter::new("IntervalStyle", 10, 18, User, true, Enum(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"])),
     Parameter::new("io_combine_limit", 17, 17, User, true, Integer(1, 32, "8kB")),
     Parameter::new("io_combine_limit", 18, 18, User, true, Integer(1, 128, "8kB")),
     Parameter::new("io_max_combine_limit", 18, 18, Postmaster, true, Integer(1, 128, "8kB")),
@@ -381,6 +380,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter::new("temp_buffers", 10, 18, User, true, Integer(100, 1073741823, "8kB")),
     Parameter::new("temp_file_limit", 10, 18, Superuser, true, Integer(-1, 2147483647, "kB")),
     Parameter::new("temp_tablespaces", 10, 18, User, true, Text),
+    Parameter::new("TimeZone", 10, 18, User, true, Text),
     Parameter::new("timezone_abbreviations", 10, 18, User, true, Text),
     Parameter::new("trace_connection_negotiation", 17, 18, Postmaster, false, Bool),
     Parameter::new("trace_notify", 10, 18, User, false, Bool),
