@@ -143,6 +143,11 @@ impl Tags {
         self.nosync.unwrap_or_else(by_priority)
     }
 
+    /// `Tags.sync_priority`
+    pub fn sync_priority(&self) -> i128 {
+        if self.nosync == Some(true) { 0 } else { self.sync_priority.unwrap_or(1) }
+    }
+
     /// These tags with `nofailover` set to `value`, for what-if questions.
     pub fn with_nofailover(mut self, value: bool) -> Self {
         self.nofailover = Some(value);

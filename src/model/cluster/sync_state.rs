@@ -65,6 +65,20 @@ impl SyncState {
         Ok(Self { leader, sync_standby, quorum, standbys, leader_compared, exact, empty_leader_counts })
     }
 
+    /// What a leader that writes the key reads back, since 3.0.3.
+    ///
+    /// Source: patroni/dcs/__init__.py, `AbstractDCS.write_sync_state`, 4.1.5.
+    pub fn written(leader: &str, sync_standby: Option<&str>, quorum: i128) -> Self {
+        Self {
+            leader: Some(leader.to_owned()),
+            sync_standby: sync_standby.map(str::to_owned),
+            quorum,
+            standbys: split(sync_standby.unwrap_or_default()).map(str::to_lowercase).collect(),
+            leader_compared: leader.to_lowercase(),
+            ..Self::default()
+        }
+    }
+
     /// `leader`, when the state is not empty.
     pub fn leader(&self) -> Option<&str> {
         self.leader.as_deref().filter(|leader| !leader.is_empty())
@@ -94,6 +108,11 @@ impl SyncState {
         let is_listed = !self.exact && !self.is_empty();
         let list = self.sync_standby.as_deref().filter(|_| is_listed).unwrap_or_default();
         self.standbys.iter().filter(|_| self.exact).map(String::as_str).chain(split(list))
+    }
+
+    /// `members` until 3.0.2: the names in `sync_standby`, as written and whatever the leader; until 3.0.1 with their blanks.
+    pub fn listed(&self) -> &[String] {
+        &self.standbys
     }
 
     /// `matches(name)`: whether `name` is a sync standby, in any case of letters; until 3.0.2 exactly, or the leader.
