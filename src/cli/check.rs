@@ -79,7 +79,10 @@ impl FailOn {
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let snapshot = arguments.input.load()?;
     let registry = arguments.rules.registry()?;
-    let options = Options { patroni_version: arguments.input.one_release()?.map(|version| version.to_string()) };
+    let options = Options {
+        patroni_version: arguments.input.one_release()?.map(|version| version.to_string()),
+        postgres_version: arguments.input.postgres_version,
+    };
     let (judgements, suppressed) = patrolint::rules::check_and_count(&registry, &snapshot, &options);
     let report = Report::new(&snapshot, judgements, suppressed);
     let mut out = Vec::new();

@@ -8,9 +8,10 @@
 //! - `json rest:pg2`: the body of `GET /patroni` of a member; `text rest:pg2 unreachable`: the reason why it has none.
 //!
 //! A line of blanks and `^` marks what the finding underlines in the line above it, and is no part of the input. A
-//! heading may name a Patroni release to assume: `## Bad (Patroni 3.1.2)`.
+//! heading may name a release to assume: `## Bad (Patroni 3.1.2)`, `## Bad (PostgreSQL 16)`.
 
 use crate::input::source_map::SourceMap;
+use crate::model::postgresql::version::PostgresVersion;
 use crate::model::snapshot::{
     ClusterSnapshot, Dcs, DcsKey, DcsKind, LocalConfiguration, RawValue, RestAnswer, Snapshot,
 };
@@ -26,6 +27,8 @@ pub struct Example {
     pub is_bad: bool,
     /// The Patroni release to assume, if the heading names one.
     pub patroni_version: Option<String>,
+    /// The version of PostgreSQL to assume, if the heading names one.
+    pub postgres_version: Option<PostgresVersion>,
     /// The inputs: name and text.
     pub inputs: Vec<(String, String)>,
     /// What must be underlined: name of the source, line, first column and the column after the last one, all from 1.
@@ -41,11 +44,12 @@ pub fn examples(markdown: &str) -> Vec<Example> {
         if let Some(heading) = line.strip_prefix("## ").or_else(|| line.strip_prefix("### ")) {
             is_example = heading.starts_with("Bad") || heading.starts_with("Good");
             if is_example {
-                let release = heading.split_once("(Patroni ").and_then(|(_, rest)| rest.split_once(')'));
+                let named = |software| Some(heading.split_once(software)?.1.split_once(')')?.0);
                 examples.push(Example {
                     heading: heading.to_owned(),
                     is_bad: heading.starts_with("Bad"),
-                    patroni_version: release.map(|(release, _)| release.to_owned()),
+                    patroni_version: named("(Patroni ").map(str::to_owned),
+                    postgres_version: named("(PostgreSQL ").and_then(|version| version.parse().ok()),
                     ..Example::default()
                 });
             }

@@ -44,6 +44,11 @@ pub fn key(scene: &Scene<'_>, name: &str, path: &[&str]) -> Option<Span> {
     place_in_key(scene, name, path, false).map(|(span, _)| span)
 }
 
+/// A place in a document, or of its nearest existing parent.
+pub fn within(scene: &Scene<'_>, document: &Node, path: &[&str]) -> Span {
+    walk(scene, document, path, false).0
+}
+
 fn place_in_key(scene: &Scene<'_>, name: &str, path: &[&str], wants_key: bool) -> Option<(Span, bool)> {
     let source = scene.key_source(name)?;
     match scene.key_json(name) {

@@ -28,6 +28,22 @@ impl PostgresVersion {
         u32::try_from(number).ok().filter(|number| (90_000..1_000_000).contains(number)).map(Self)
     }
 
+    /// From a path of a packaged server: `/usr/lib/postgresql/16/bin`, `/usr/pgsql-16/bin`, `/var/lib/pgsql/9.6/data`.
+    pub fn of_path(path: &str) -> Option<Self> {
+        const FOLDERS: [&str; 4] = ["postgresql", "pgsql", "postgres", "pgdata"];
+        let mut before = "";
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            let suffix = FOLDERS.iter().find_map(|folder| part.strip_prefix(folder));
+            let named = suffix.map(|suffix| suffix.strip_prefix('-').unwrap_or(suffix));
+            let below = Some(part).filter(|_| FOLDERS.contains(&before));
+            if let Some(version) = named.or(below).and_then(|text| text.parse().ok()) {
+                return Some(version);
+            }
+            before = part;
+        }
+        None
+    }
+
     /// `server_version_num`
     pub fn number(self) -> u32 {
         self.0
@@ -90,5 +106,20 @@ mod tests {
         check("16.4.1", None, "");
         check("sixteen", None, "");
         check("99999999999", None, "");
+    }
+
+    #[test]
+    fn paths_tell_versions() {
+        let check = |path: &str, expected: Option<&str>| {
+            let version = PostgresVersion::of_path(path).map(|version| version.to_string());
+            assert_eq!(version.as_deref(), expected, "{path}");
+        };
+        check("/usr/lib/postgresql/16/bin", Some("16"));
+        check("/usr/pgsql-15/bin", Some("15"));
+        check("/usr/local/pgsql/bin", None);
+        check("/var/lib/pgsql/9.6/data", Some("9.6"));
+        check("/data/pg16", None);
+        check("/opt/postgresql17/bin", Some("17"));
+        check("", None);
     }
 }

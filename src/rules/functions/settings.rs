@@ -1,5 +1,6 @@
 //! Settings that Patroni replaces, drops or writes as nobody meant.
 
+use crate::model::postgresql::parameter::Parameter;
 use crate::parse::python;
 use crate::parse::tree::{Node, Span, Value};
 use crate::rules::facts::Subject;
@@ -36,29 +37,53 @@ pub fn unreadable_integers(subject: &Subject<'_>) -> Found {
     Ok(hits)
 }
 
-/// A parameter's default and, for numbers, the smallest value with its unit.
-type Controlled = (&'static str, &'static str, Option<(i128, Option<&'static str>)>);
+/// A parameter that Patroni passes to PostgreSQL itself.
+pub(super) struct Controlled {
+    /// Its name in lower case.
+    pub name: &'static str,
+    default: &'static str,
+    accepts: Accepts,
+}
 
-/// Parameters that Patroni passes to PostgreSQL itself.
-///
+/// The values that Patroni takes from the dynamic configuration.
+enum Accepts {
+    /// None: it sets the parameter itself.
+    Nothing,
+    /// Numbers from this one on, in this unit.
+    AtLeast(i128, &'static str),
+    /// These words, in any case of letters.
+    Words(&'static [&'static str]),
+    /// What `parse_bool` reads.
+    Booleans,
+}
+
+const fn controlled(name: &'static str, default: &'static str, accepts: Accepts) -> Controlled {
+    Controlled { name, default, accepts }
+}
+
 /// Source: patroni/postgresql/config.py, `ConfigHandler.CMDLINE_OPTIONS`, 4.1.5.
-const CONTROLLED: [Controlled; 15] = [
-    ("listen_addresses", "from postgresql.listen", None),
-    ("port", "from postgresql.listen", None),
-    ("cluster_name", "from scope", None),
-    ("wal_level", "hot_standby", None),
-    ("hot_standby", "on", None),
-    ("max_connections", "100", Some((25, None))),
-    ("max_wal_senders", "10", Some((3, None))),
-    ("wal_keep_segments", "8", Some((1, None))),
-    ("wal_keep_size", "128MB", Some((16, Some("MB")))),
-    ("max_prepared_transactions", "0", Some((0, None))),
-    ("max_locks_per_transaction", "64", Some((32, None))),
-    ("track_commit_timestamp", "off", None),
-    ("max_replication_slots", "10", Some((4, None))),
-    ("max_worker_processes", "8", Some((2, None))),
-    ("wal_log_hints", "on", None),
+pub(super) const CONTROLLED: [Controlled; 15] = [
+    controlled("listen_addresses", "from postgresql.listen", Accepts::Nothing),
+    controlled("port", "from postgresql.listen", Accepts::Nothing),
+    controlled("cluster_name", "from scope", Accepts::Nothing),
+    controlled("wal_level", "hot_standby", Accepts::Words(&["hot_standby", "replica", "logical"])),
+    controlled("hot_standby", "on", Accepts::Nothing),
+    controlled("max_connections", "100", Accepts::AtLeast(25, "")),
+    controlled("max_wal_senders", "10", Accepts::AtLeast(3, "")),
+    controlled("wal_keep_segments", "8", Accepts::AtLeast(1, "")),
+    controlled("wal_keep_size", "128MB", Accepts::AtLeast(16, "MB")),
+    controlled("max_prepared_transactions", "0", Accepts::AtLeast(0, "")),
+    controlled("max_locks_per_transaction", "64", Accepts::AtLeast(32, "")),
+    controlled("track_commit_timestamp", "off", Accepts::Booleans),
+    controlled("max_replication_slots", "10", Accepts::AtLeast(4, "")),
+    controlled("max_worker_processes", "8", Accepts::AtLeast(2, "")),
+    controlled("wal_log_hints", "on", Accepts::Booleans),
 ];
+
+/// Whether Patroni passes this parameter to PostgreSQL itself.
+pub(super) fn is_controlled(name: &str) -> bool {
+    CONTROLLED.iter().any(|controlled| controlled.name.eq_ignore_ascii_case(name))
+}
 
 /// Parameters in the node's own file that count in the dynamic configuration only.
 pub fn controlled_parameters(subject: &Subject<'_>) -> Found {
@@ -72,7 +97,9 @@ pub fn controlled_parameters(subject: &Subject<'_>) -> Found {
     let mut hits = Vec::new();
     for entry in parameters.effective() {
         let name = entry.key.as_str().unwrap_or_default().to_lowercase();
-        let Some((name, default, _)) = CONTROLLED.iter().find(|(known, _, _)| *known == name) else { continue };
+        let Some(Controlled { name, default, .. }) = CONTROLLED.iter().find(|known| known.name == name) else {
+            continue;
+        };
         let value = shown(&entry.value);
         let in_effect = dynamic.and_then(|dynamic| dynamic.get(name)).map(shown);
         let is_same = in_effect.as_ref().unwrap_or(&(*default).to_owned()).eq_ignore_ascii_case(&value);
@@ -81,6 +108,7 @@ pub fn controlled_parameters(subject: &Subject<'_>) -> Found {
                 .with("name", *name)
                 .with("value", value)
                 .with("is_same", is_same)
+                .with("needs_restart", Parameter::definitions(name).last().is_some_and(Parameter::needs_restart))
                 .with("is_settable", !default.starts_with("from"))
                 .with("default", *default)
                 .with("in_effect", in_effect.unwrap_or_default()),
@@ -95,15 +123,28 @@ pub fn rejected_parameters(subject: &Subject<'_>) -> Found {
         return Ok(Vec::new());
     };
     let mut hits = Vec::new();
-    for (name, default, limit) in CONTROLLED {
-        let (Some(node), Some((minimum, unit))) = (parameters.get(name), limit) else { continue };
-        if python::parse_int(&node.value, unit).is_none_or(|number| number < minimum) {
+    for Controlled { name, default, accepts } in &CONTROLLED {
+        let Some(node) = parameters.get(name) else { continue };
+        let (is_accepted, accepted, is_number) = match *accepts {
+            Accepts::Nothing => continue,
+            Accepts::AtLeast(minimum, unit) => {
+                let number = python::parse_int(&node.value, Some(unit).filter(|unit| !unit.is_empty()));
+                (number.is_some_and(|number| minimum <= number), format!("{minimum}{unit}"), number.is_some())
+            }
+            Accepts::Words(words) => {
+                (words.contains(&python::str(&node.value).to_lowercase().as_str()), words.join(", "), false)
+            }
+            Accepts::Booleans => (python::parse_bool(&node.value).is_some(), "on or off".to_owned(), false),
+        };
+        if !is_accepted {
             hits.push(
                 Hit::at(node.span, format!("{default} is used instead"))
-                    .with("name", name)
+                    .with("name", *name)
                     .with("value", shown(node))
-                    .with("minimum", format!("{minimum}{}", unit.unwrap_or_default()))
-                    .with("default", default),
+                    .with("accepted", accepted)
+                    .with("has_minimum", matches!(accepts, Accepts::AtLeast(..)))
+                    .with("is_number", is_number)
+                    .with("default", *default),
             );
         }
     }
