@@ -7,8 +7,8 @@ use crate::parse::python;
 use crate::parse::tree::{Entry, Mapping, Node, Value};
 use crate::rules::facts::Subject;
 use crate::rules::finding::Label;
-use crate::rules::functions::settings::is_controlled;
-use crate::rules::functions::{Hit, documents, shown};
+use crate::rules::functions::settings::{is_controlled, says_the_same};
+use crate::rules::functions::{Hit, documents, schema, shown};
 
 type Found = Result<Vec<Hit>, Vec<String>>;
 
@@ -191,7 +191,11 @@ pub fn recovery_parameters(subject: &Subject<'_>) -> Found {
     for (entry, name) in present() {
         let is_forced = matches!(name.as_str(), "primary_conninfo" | "primary_slot_name" | "standby_mode")
             || name.starts_with("recovery_target");
-        if !is_recovery_parameter(&name, patroni) || entry.value.value == Value::Null {
+        let is_as_forced = matches!(
+            (name.as_str(), shown(&entry.value).to_lowercase().as_str()),
+            ("recovery_target_timeline", "latest") | ("standby_mode", "on" | "true")
+        );
+        if !is_recovery_parameter(&name, patroni) || entry.value.value == Value::Null || is_as_forced {
             continue;
         }
         let lost: Vec<String> = match recovery_conf {
@@ -221,9 +225,10 @@ pub fn forced_parameters(subject: &Subject<'_>) -> Found {
             "hot_standby" if python::parse_bool(&entry.value.value) != Some(true) => "Patroni, which needs it on",
             _ => continue,
         };
-        hits.push(
-            Hit::at(entry.key.span, "").with("name", name).with("forced", forced).with("value", shown(&entry.value)),
-        );
+        let file = subject.configuration.and_then(|file| file.document.as_ref());
+        let value = shown(&entry.value);
+        let hit = Hit::at(entry.key.span, "").with("is_same", says_the_same(file, &name, &value));
+        hits.push(hit.with("name", name).with("forced", forced).with("value", value));
     }
     Ok(hits)
 }
@@ -254,12 +259,13 @@ pub fn overridden_settings(subject: &Subject<'_>) -> Found {
     ) else {
         return Ok(Vec::new());
     };
+    let shared = schema::children("dynamic.postgresql").unwrap_or_default();
     let mut hits = Vec::new();
     for entry in local.effective() {
-        let Some(name) = entry.key.as_str() else { continue };
+        let Some(name) = entry.key.as_str().filter(|name| *name != "use_slots" && shared.contains(name)) else {
+            continue;
+        };
         match (name, entry.value.as_mapping(), dynamic.get(name).and_then(Node::as_mapping)) {
-            ("authentication" | "use_slots" | "listen" | "connect_address" | "proxy_address" | "data_dir", ..)
-            | ("config_dir" | "pgpass", ..) => {}
             ("parameters", Some(own), Some(common)) => {
                 for entry in own.effective() {
                     let Some(name) = entry.key.as_str().filter(|name| !is_controlled(name)) else { continue };
@@ -269,8 +275,9 @@ pub fn overridden_settings(subject: &Subject<'_>) -> Found {
                     }
                 }
             }
+            ("parameters", ..) => {}
             _ => {
-                if let Some(other) = dynamic.entry(name) {
+                if let Some(other) = dynamic.entry(name).filter(|other| other.value.value != Value::Null) {
                     hits.extend(overridden(entry, other, name));
                 }
             }
@@ -365,7 +372,7 @@ pub fn idle_archiving(subject: &Subject<'_>) -> Found {
         return Ok(vec![Hit::at(mode.value.span, "").with("is_idle", false)]);
     };
     let text = shown(&command.value);
-    let is_idle = ["true", "/bin/true", "/usr/bin/true", "exit 0", ":"].contains(&text.trim());
+    let is_idle = ["true", "/bin/true", "/usr/bin/true", "exit 0", ":", "cd ."].contains(&text.trim());
     Ok(is_idle
         .then(|| Hit::at(command.value.span, "").with("is_idle", true).with("command", text))
         .into_iter()

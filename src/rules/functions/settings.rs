@@ -1,5 +1,7 @@
 //! Settings that Patroni replaces, drops or writes as nobody meant.
 
+use std::collections::BTreeSet;
+
 use crate::model::postgresql::parameter::Parameter;
 use crate::parse::python;
 use crate::parse::tree::{Node, Span, Value};
@@ -85,6 +87,27 @@ pub(super) fn is_controlled(name: &str) -> bool {
     CONTROLLED.iter().any(|controlled| controlled.name.eq_ignore_ascii_case(name))
 }
 
+/// Whether a file's `postgresql.listen` or `scope` says of a parameter what is written for it.
+pub(super) fn says_the_same(file: Option<&Node>, name: &str, written: &str) -> bool {
+    let told = |path: &[&str]| file.and_then(|file| file.at(path)).map(shown);
+    let listen = || {
+        told(&["postgresql", "listen"]).map(|listen| match listen.rsplit_once(':') {
+            Some((hosts, port)) => (hosts.trim_matches(['[', ']']).to_owned(), port.to_owned()),
+            None => (listen, "5432".to_owned()),
+        })
+    };
+    let hosts = |text: &str| {
+        let hosts = text.split(',').map(|host| host.trim().replace("0.0.0.0", "*").replace("::", "*"));
+        hosts.collect::<BTreeSet<_>>()
+    };
+    match name {
+        "listen_addresses" => listen().is_some_and(|(listening, _)| hosts(&listening) == hosts(written)),
+        "port" => listen().is_some_and(|(_, port)| port == written),
+        "cluster_name" => told(&["scope"]).is_some_and(|scope| scope == written),
+        _ => false,
+    }
+}
+
 /// Parameters in the node's own file that count in the dynamic configuration only.
 pub fn controlled_parameters(subject: &Subject<'_>) -> Found {
     let Some(file) = subject.configuration.and_then(|configuration| configuration.document.as_ref()) else {
@@ -102,7 +125,8 @@ pub fn controlled_parameters(subject: &Subject<'_>) -> Found {
         };
         let value = shown(&entry.value);
         let in_effect = dynamic.and_then(|dynamic| dynamic.get(name)).map(shown);
-        let is_same = in_effect.as_ref().unwrap_or(&(*default).to_owned()).eq_ignore_ascii_case(&value);
+        let is_same = in_effect.as_ref().unwrap_or(&(*default).to_owned()).eq_ignore_ascii_case(&value)
+            || says_the_same(Some(file), name, &value);
         hits.push(
             Hit::at(entry.key.span, "")
                 .with("name", *name)
