@@ -15,6 +15,9 @@ use patrolint::rules::{Options, check};
 /// Fewer would not show much.
 const LEAST_FOLDERS: usize = 40;
 
+/// What stands in the place of passwords, with the beginning of those that differ.
+const SECRET: &str = "a-real-one";
+
 const EXPECTED: &str = "expected.txt";
 
 #[test]
@@ -32,6 +35,7 @@ fn every_configuration_has_the_findings_that_it_deserves() {
             let Outcome::Checked(findings) = outcome else { continue };
             for finding in findings {
                 let told = place(folder, &snapshot, &finding);
+                assert!(!format!("{finding:?}").contains(SECRET), "{told} tells a secret");
                 match missing.iter().position(|expected| *expected == told) {
                     Some(index) => drop(missing.remove(index)),
                     None => surplus.push(format!("{told} {}: {}", finding.slug, finding.message)),

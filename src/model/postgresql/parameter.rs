@@ -1,9 +1,14 @@
 //! What PostgreSQL itself knows of its parameters.
 
+use std::ops::RangeInclusive;
+
 use crate::model::postgresql::server_table::{NEWEST_MAJOR, PARAMETERS};
 use crate::model::postgresql::version::PostgresVersion;
 use crate::parse::python;
 use crate::parse::tree::Value;
+
+/// The majors that the tables cover.
+pub const KNOWN_MAJORS: RangeInclusive<u8> = 10..=NEWEST_MAJOR;
 
 /// A parameter (GUC) as some majors of PostgreSQL define it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,18 +97,18 @@ impl Parameter {
     /// The parameter in a version; `None` if it does not exist there. Versions before 10 count as 10, and those after
     /// the newest known one as that.
     pub fn find(name: &str, version: PostgresVersion) -> Option<&'static Self> {
-        let major = version.major().clamp(10, NEWEST_MAJOR);
+        let major = known_major(version);
         Self::definitions(name).iter().find(|parameter| (parameter.first..=parameter.last).contains(&major))
     }
 
     /// The parameter of a version whose name is most alike, if one is alike: at most two letters differ.
     pub fn nearest(name: &str, version: Option<PostgresVersion>) -> Option<&'static str> {
         let name = name.to_ascii_lowercase();
-        let majors = version.map_or((10, NEWEST_MAJOR), |version| {
-            let major = version.major().clamp(10, NEWEST_MAJOR);
-            (major, major)
-        });
-        let is_there = |parameter: &&Self| parameter.first <= majors.1 && majors.0 <= parameter.last;
+        let (oldest, newest) = match version.map(known_major) {
+            Some(major) => (major, major),
+            None => KNOWN_MAJORS.into_inner(),
+        };
+        let is_there = |parameter: &&Self| parameter.first <= newest && oldest <= parameter.last;
         let candidates = PARAMETERS.iter().filter(is_there).filter(|parameter| {
             parameter.name.len().abs_diff(name.len()) <= 2 && parameter.context != Context::Internal
         });
@@ -117,6 +122,11 @@ impl Parameter {
     pub fn needs_restart(&self) -> bool {
         self.context == Context::Postmaster
     }
+}
+
+/// The major whose parameters a version is taken to have.
+fn known_major(version: PostgresVersion) -> u8 {
+    version.major().clamp(*KNOWN_MAJORS.start(), *KNOWN_MAJORS.end())
 }
 
 impl Kind {
@@ -184,7 +194,7 @@ mod tests {
     #[test]
     fn the_table_equals_what_servers_describe() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/postgresql/describe-config");
-        for major in 10..=NEWEST_MAJOR {
+        for major in KNOWN_MAJORS {
             let text = fs::read_to_string(format!("{folder}/{major}.tsv")).expect("the recording is readable");
             let lines = text.lines().map(|line| line.split('\t').collect::<Vec<_>>());
             let recorded: BTreeMap<&str, Vec<&str>> = lines.map(|fields| (fields[0], fields[1..].to_vec())).collect();

@@ -25,8 +25,8 @@ struct NodeFile<'a> {
 /// A setting's place: keys from the root.
 type Path = Vec<String>;
 
-/// So many settings of a file are compared.
-const MAX_SETTINGS: usize = 2000;
+/// So many keys of a file are looked at.
+const MAX_KEYS: usize = 2000;
 
 /// Two files with one name.
 pub fn duplicate_names(subject: &Subject<'_>) -> Found {
@@ -152,49 +152,66 @@ pub fn members_without_file(subject: &Subject<'_>) -> Found {
     Ok(unknown.into_iter().filter_map(hit).collect())
 }
 
-/// Clusters that are probably meant to be one: the same DCS, and a scope or namespace that differs a little.
+/// Where files look for their cluster: one scope and namespace.
+struct ClusterOfFiles<'a> {
+    scope: &'a str,
+    namespace: String,
+    /// The scope without separators, in lower case.
+    bare_scope: String,
+    first: NodeFile<'a>,
+    names: BTreeSet<&'a str>,
+    endpoints: BTreeSet<String>,
+}
+
+/// So many clusters are compared with one another.
+const MAX_CLUSTERS: usize = 1000;
+
+/// Clusters that are probably meant to be one: the same DCS, and a scope that differs in case and separators alone, or
+/// another namespace.
 pub fn almost_one_cluster(subject: &Subject<'_>) -> Found {
-    let files: Vec<NodeFile<'_>> =
-        subject.scene.snapshot.configurations.iter().filter_map(|f| node(subject.scene, f)).collect();
+    let clusters = clusters(subject.scene);
     let mut hits = Vec::new();
-    let mut told: BTreeSet<(String, String)> = BTreeSet::new();
-    for (index, one) in files.iter().enumerate() {
-        for other in &files[index + 1..] {
-            let (Some(scope), Some(other_scope)) = (one.scope, other.scope) else { continue };
-            let (namespace, other_namespace) = (namespace(one.document), namespace(other.document));
-            let (what, route) = match (scope == other_scope, namespace == other_namespace) {
-                (true, false) if one.name != other.name => ("namespace", "namespace"),
-                (false, true) if are_alike(scope, other_scope) => ("scope", "scope"),
-                _ => continue,
+    for (index, one) in clusters.iter().enumerate() {
+        for other in &clusters[index + 1..] {
+            let what = if one.namespace == other.namespace && one.bare_scope == other.bare_scope {
+                "scope"
+            } else if one.scope == other.scope && one.names.is_disjoint(&other.names) {
+                "namespace"
+            } else {
+                continue;
             };
-            if endpoints(one.document).is_disjoint(&endpoints(other.document)) {
+            if one.endpoints.is_disjoint(&other.endpoints) {
                 continue;
             }
-            let values = match what {
-                "scope" => (scope.to_owned(), other_scope.to_owned()),
-                _ => (namespace, other_namespace),
+            let value = |cluster: &ClusterOfFiles<'_>| match what {
+                "scope" => cluster.scope.to_owned(),
+                _ => cluster.namespace.clone(),
             };
-            if told.insert(values.clone()) {
-                let spans = [one, other].map(|node| place::within(subject.scene, node.document, &[route]));
-                let hit = Hit { labels: labels(spans.to_vec()), values: Vec::new() }.with("what", what);
-                hits.push(
-                    hit.with("one", values.0).with("other", values.1).with("names", owned([one.name, other.name])),
-                );
-            }
+            let spans = [one, other].map(|cluster| place::within(subject.scene, cluster.first.document, &[what]));
+            let hit = Hit { labels: labels(spans.to_vec()), values: Vec::new() }.with("what", what);
+            let names = owned([one.first.name, other.first.name]);
+            hits.push(hit.with("one", value(one)).with("other", value(other)).with("names", names));
         }
     }
     Ok(hits)
 }
 
-/// Whether two scopes differ in case and separators alone, or in one letter that is no digit.
-fn are_alike(one: &str, other: &str) -> bool {
-    let bare = |text: &str| text.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_lowercase();
-    let letters = |text: &str| bare(text).chars().filter(|letter| letter.is_alphabetic()).collect::<String>();
-    let digits = |text: &str| bare(text).chars().filter(|letter| !letter.is_alphabetic()).collect::<String>();
-    bare(one) == bare(other)
-        || digits(one) == digits(other)
-            && 5 < letters(one).len().min(letters(other).len())
-            && strsim::damerau_levenshtein(&letters(one), &letters(other)) == 1
+/// The clusters that the files of the whole input name.
+fn clusters<'a>(scene: &Scene<'a>) -> Vec<ClusterOfFiles<'a>> {
+    let mut clusters: BTreeMap<(&str, String), ClusterOfFiles<'a>> = BTreeMap::new();
+    for file in scene.snapshot.configurations.iter().filter_map(|file| node(scene, file)) {
+        let Some(scope) = file.scope else { continue };
+        let namespace = namespace(file.document);
+        let (name, endpoints) = (file.name, endpoints(file.document));
+        let cluster = clusters.entry((scope, namespace.clone())).or_insert_with(|| {
+            let bare_scope = scope.to_lowercase().chars().filter(|letter| letter.is_alphanumeric()).collect();
+            let (names, endpoints) = (BTreeSet::new(), BTreeSet::new());
+            ClusterOfFiles { scope, namespace, bare_scope, first: file, names, endpoints }
+        });
+        cluster.names.insert(name);
+        cluster.endpoints.extend(endpoints);
+    }
+    clusters.into_values().take(MAX_CLUSTERS).collect()
 }
 
 fn namespace(document: &Node) -> String {
@@ -289,7 +306,7 @@ pub fn different_credentials(subject: &Subject<'_>) -> Found {
 /// Parameters that every node should have the same, because the node that is promoted brings its own.
 pub fn different_parameters(subject: &Subject<'_>) -> Found {
     let files = nodes(subject.scene);
-    let paths: Vec<Path> = settings(&files).into_iter().filter(|path| must_agree(path)).collect();
+    let paths: Vec<Path> = settings(&files).into_iter().filter(must_agree).collect();
     Ok(compare(subject.scene, &files, &paths, Absent::IsDifferent))
 }
 
@@ -501,7 +518,7 @@ fn hit(
     let is_secret = values.iter().flatten().any(|node| matches!(node.value, Value::Secret(_)));
     let told = |index: usize| match values[index] {
         None => "not set".to_owned(),
-        Some(_) if is_secret => "another one".to_owned(),
+        Some(_) if is_secret => "***".to_owned(),
         Some(node) => shown(node),
     };
     let references: Vec<&NodeFile<'_>> = files.iter().collect();
@@ -548,7 +565,8 @@ fn described(files: &[&NodeFile<'_>], groups: &[Vec<usize>], values: &[String], 
 fn settings(files: &[NodeFile<'_>]) -> BTreeSet<Path> {
     let mut paths = BTreeSet::new();
     for file in files {
-        collect(file.document, &mut Vec::new(), &mut paths, &mut MAX_SETTINGS.clone());
+        let mut left = MAX_KEYS;
+        collect(file.document, &mut Vec::new(), &mut paths, &mut left);
     }
     paths
 }

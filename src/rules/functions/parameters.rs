@@ -1,6 +1,6 @@
 //! PostgreSQL parameters: unknown to the server, of a wrong value, or in a place where they do not count.
 
-use crate::model::postgresql::parameter::{Fit, Kind, Parameter};
+use crate::model::postgresql::parameter::{Fit, KNOWN_MAJORS, Kind, Parameter};
 use crate::model::postgresql::treatment::{Treatment, is_recovery_parameter, treatment};
 use crate::model::postgresql::version::PostgresVersion;
 use crate::parse::python;
@@ -11,9 +11,6 @@ use crate::rules::functions::settings::{is_controlled, says_the_same};
 use crate::rules::functions::{Hit, documents, schema, shown};
 
 type Found = Result<Vec<Hit>, Vec<String>>;
-
-/// The majors that are tried when nothing tells which one it is.
-const MAJORS: std::ops::RangeInclusive<u8> = 10..=18;
 
 /// Parameters that came back under another name.
 ///
@@ -77,12 +74,12 @@ fn wrong_value(entry: &Entry, name: &str, version: PostgresVersion, treatment: T
     let (kind, result, limit) = match treatment {
         Treatment::Invalid(kind) => (kind, "dropped", None),
         Treatment::Adjusted(limit) => (server?, "adjusted", Some(limit)),
-        Treatment::Unchecked => match (server?, server?.fit(&entry.value.value)) {
+        Treatment::Passed | Treatment::Unchecked => match (server?, server?.fit(&entry.value.value)) {
             // PostgreSQL takes more words than pg_settings lists.
             (Kind::Bool | Kind::Enum(_) | Kind::EnumBool(_), _) | (_, Fit::Fits) => return None,
             (kind, Fit::Outside(_) | Fit::Unreadable) => (kind, "refused", None),
         },
-        Treatment::Passed | Treatment::Unexpected => return None,
+        Treatment::Unexpected => return None,
     };
     let unit = match kind {
         Kind::Integer(_, _, unit) | Kind::Real(_, _, unit) => unit,
@@ -135,7 +132,7 @@ fn judge_parameters(
 ) -> bool {
     let versions: Vec<PostgresVersion> = match subject.postgres() {
         Some(version) => vec![version],
-        None => MAJORS.map(PostgresVersion::of_major).collect(),
+        None => KNOWN_MAJORS.map(PostgresVersion::of_major).collect(),
     };
     let patroni = subject.scene.version();
     let mut undecided = false;
@@ -377,17 +374,4 @@ pub fn idle_archiving(subject: &Subject<'_>) -> Found {
         .then(|| Hit::at(command.value.span, "").with("is_idle", true).with("command", text))
         .into_iter()
         .collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rules::functions::settings::CONTROLLED;
-
-    #[test]
-    fn every_major_is_tried() {
-        assert!(Parameter::find("io_method", PostgresVersion::of_major(*MAJORS.end())).is_some());
-        assert!(CONTROLLED.iter().all(|controlled| is_controlled(controlled.name)));
-        assert!(is_controlled("Max_Connections") && !is_controlled("work_mem"));
-    }
 }
