@@ -211,7 +211,10 @@ fn clusters<'a>(scene: &Scene<'a>) -> Vec<ClusterOfFiles<'a>> {
         cluster.names.insert(name);
         cluster.endpoints.extend(endpoints);
     }
-    clusters.into_values().take(MAX_CLUSTERS).collect()
+    let mut clusters: Vec<_> = clusters.into_values().collect();
+    clusters.sort_by_key(|cluster| cluster.first.document.span);
+    clusters.truncate(MAX_CLUSTERS);
+    clusters
 }
 
 fn namespace(document: &Node) -> String {
