@@ -48,11 +48,18 @@ fn disagreements(version: PatroniVersion, scenarios: &[Value], recorded: &[Value
     assert_eq!(scenarios.len(), recorded.len(), "{version} was recorded from other scenarios");
     let mut failures = Vec::new();
     for (scenario, recorded) in scenarios.iter().zip(recorded) {
-        for failure in compare(&example::verdict(version, scenario), recorded) {
+        for failure in compare(&verdict(version, scenario), recorded) {
             failures.push(format!("{version} {}: {failure}", scenario["id"]));
         }
     }
     failures
+}
+
+fn verdict(version: PatroniVersion, scenario: &Value) -> Value {
+    let mut out = example::json::Json::default();
+    let behaviours = patrolint::model::behaviour::Behaviours::of(version);
+    example::write_verdict(version, behaviours, example::PARTS, &scenario.to_string(), &mut out).expect("it is JSON");
+    serde_json::from_str(&out.text).expect("a verdict is JSON")
 }
 
 fn lines(path: &Path) -> Vec<Value> {

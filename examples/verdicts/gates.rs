@@ -34,7 +34,7 @@ pub fn load_error(version: PatroniVersion, raised: &Raised, out: &mut Json) {
 pub fn written_key(request: &Request) -> String {
     let scheduled_at = request.scheduled_at().and_then(|text| match parse_time(text) {
         ParsedTime::Zoned { iso, .. } | ParsedTime::Naive(iso) => Some(iso),
-        ParsedTime::Invalid => None,
+        ParsedTime::BadOffset | ParsedTime::Invalid => None,
     });
     let fields =
         [("leader", request.leader()), ("member", request.candidate()), ("scheduled_at", scheduled_at.as_deref())];

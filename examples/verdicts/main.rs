@@ -4,23 +4,24 @@
 //! `cargo run --release --example verdicts -- --patroni-version 4.0.6 < scenarios.jsonl > verdicts.jsonl`
 
 mod gates;
-mod json;
+pub mod json;
 mod scenario;
 mod status;
+mod sync;
 
 use std::io::{self, BufRead, BufWriter, Write};
 use std::process::ExitCode;
 
+use patrolint::model::behaviour::Behaviours;
 use patrolint::model::cluster::FailoverKey;
 use patrolint::model::version::PatroniVersion;
 use patrolint::parse::json::parse;
-use serde_json::Value;
 
 use json::Json;
 use scenario::{NOWHERE, Scenario};
 
 /// The parts of a verdict, as `--only` names them.
-const PARTS: &[&str] = &["status", "api", "leader", "shutdown", "race", "ctl"];
+pub const PARTS: &[&str] = &["status", "api", "leader", "shutdown", "race", "ctl", "sync"];
 
 fn main() -> ExitCode {
     let mut version = None;
@@ -63,7 +64,7 @@ fn run(version: PatroniVersion, parts: &[&str], mut input: impl BufRead, mut out
     while 0 < input.read_line(&mut line)? {
         if !line.trim().is_empty() {
             out.text.clear();
-            write_verdict(version, parts, &line, &mut out)?;
+            write_verdict(version, Behaviours::of(version), parts, &line, &mut out)?;
             out.text.push('\n');
             output.write_all(out.text.as_bytes())?;
         }
@@ -72,21 +73,20 @@ fn run(version: PatroniVersion, parts: &[&str], mut input: impl BufRead, mut out
     output.flush()
 }
 
-/// The verdict on one scenario, all parts.
-pub fn verdict(version: PatroniVersion, scenario: &Value) -> Value {
-    let mut out = Json::default();
-    write_verdict(version, PARTS, &scenario.to_string(), &mut out).expect("a serialised scenario is JSON");
-    serde_json::from_str(&out.text).expect("a verdict is JSON")
-}
-
-/// Writes the verdict on the scenario in `line`.
+/// Writes the verdict on the scenario in `line`, for a release whose behaviours may have been changed.
 ///
 /// # Errors
 ///
 /// The line is no JSON.
-pub fn write_verdict(version: PatroniVersion, parts: &[&str], line: &str, out: &mut Json) -> io::Result<()> {
+pub fn write_verdict(
+    version: PatroniVersion,
+    behaviours: Behaviours,
+    parts: &[&str],
+    line: &str,
+    out: &mut Json,
+) -> io::Result<()> {
     let line = parse(NOWHERE, line.trim()).map_err(|error| io::Error::other(error.message))?;
-    let scenario = Scenario::read(version, &line);
+    let scenario = Scenario::read(version, behaviours, &line);
     out.begin('{');
     match &scenario.world.cluster {
         Err(raised) => {
@@ -118,6 +118,8 @@ fn write_parts(scenario: &Scenario<'_>, parts: &[&str], out: &mut Json) {
     let observer = (observer, &local);
     if let Some((kind, request)) = &scenario.action {
         if asks("api") {
+            let body = scenario.request_body();
+            let request = body.as_ref().map_or(request, |body| body);
             out.field("api", |out| gates::api(scenario, observer, &answers, *kind, request, out));
         }
         if asks("ctl") {
@@ -138,6 +140,9 @@ fn write_parts(scenario: &Scenario<'_>, parts: &[&str], out: &mut Json) {
     }
     if asks("status") {
         out.field("status", |out| status::write(scenario, observer, &answers, out));
+    }
+    if asks("sync") {
+        sync::write(scenario, out);
     }
 }
 

@@ -6,7 +6,7 @@ use patrolint::decision::api::{Kind, Request};
 use patrolint::decision::view::Answers;
 use patrolint::input::source_map::SourceId;
 use patrolint::model::behaviour::Behaviours;
-use patrolint::model::cluster::{Cluster, FailoverKey, LocalState, MemberStatus, Raised, Tags};
+use patrolint::model::cluster::{Cluster, FailoverKey, LocalState, Member, MemberStatus, Raised, Tags};
 use patrolint::model::config::global::GlobalConfig;
 use patrolint::model::snapshot::{DcsKey, RawValue};
 use patrolint::model::version::PatroniVersion;
@@ -68,8 +68,7 @@ pub struct Phase<'a> {
 
 impl<'a> Scenario<'a> {
     /// Reads a scenario.
-    pub fn read(version: PatroniVersion, line: &'a Node) -> Self {
-        let behaviours = Behaviours::of(version);
+    pub fn read(version: PatroniVersion, behaviours: Behaviours, line: &'a Node) -> Self {
         let keys: BTreeMap<&str, DcsKey> =
             entries(line.get("dcs")).filter_map(|(name, value)| Some((name, key(name, value.as_str()?)))).collect();
         let world = World::read(keys.iter().map(|(name, key)| (*name, key)), behaviours);
@@ -87,7 +86,7 @@ impl<'a> Scenario<'a> {
             action: line.get("action").filter(|action| action.as_mapping().is_some()).map(request),
             addresses: Vec::new(),
         };
-        scenario.addresses = scenario.addresses();
+        scenario.addresses = scenario.addresses(|_| false);
         scenario.nodes = entries(line.get("local"))
             .map(|(name, facts)| {
                 let tags = facts.get("tags").filter(|tags| tags.as_mapping().is_some());
@@ -116,6 +115,12 @@ impl<'a> Scenario<'a> {
             .cloned()
             .unwrap_or_else(|| LocalState { primary: self.leader() == Some(name), ..self.stranger(name, None) });
         (name, local)
+    }
+
+    /// `request_body`: what is sent in place of the action's own fields.
+    pub fn request_body(&self) -> Option<Request> {
+        let text = self.line.get("request_body").and_then(Node::as_str)?;
+        Some(Request::read(json::parse(NOWHERE, text).ok().as_ref()).unwrap_or_default())
     }
 
     /// The tags in a member's key.
@@ -173,7 +178,13 @@ impl<'a> Scenario<'a> {
     pub fn answers(&self, phase: Option<Phase<'a>>) -> Answers {
         let changes = phase.and_then(|phase| phase.changes).and_then(|changes| changes.get("rest"));
         let mut answers = Answers::default();
-        for (name, owner) in &self.addresses {
+        // Whose key is gone is known from `/failsafe` alone.
+        let removed: Vec<&str> = entries(phase.and_then(|phase| phase.changes).and_then(|changes| changes.get("dcs")))
+            .filter(|(_, value)| value.as_str().is_none())
+            .filter_map(|(name, _)| name.strip_prefix("members/"))
+            .collect();
+        let without_removed = (!removed.is_empty()).then(|| self.addresses(|name| removed.contains(&name)));
+        for (name, owner) in without_removed.as_ref().unwrap_or(&self.addresses) {
             let is_dead = || phase.is_some_and(|phase| phase.crash) && self.leader() == Some(owner);
             match (changes.and_then(|changes| changes.get(owner)), self.rest.get(owner.as_str())) {
                 (Some(changed), _) => answers.set(name, Rest::read(changed, self.behaviours).status),
@@ -206,10 +217,15 @@ impl<'a> Scenario<'a> {
 
     /// The nodes that can be asked: the oracle finds an answer by host and port, so that of two members with the same
     /// address the later one answers for both.
-    fn addresses(&self) -> Vec<(String, String)> {
+    fn addresses(&self, is_removed: impl Fn(&str) -> bool) -> Vec<(String, String)> {
         let Ok(cluster) = &self.world.cluster else { return Vec::new() };
-        let members = cluster.members.iter().map(|member| (member.name.as_str(), member.api_url.as_deref()));
-        let failsafe = cluster.failsafe.iter().flatten().map(|(name, url)| (name.as_str(), url.as_deref()));
+        let in_failsafe = |name: &str| cluster.failsafe.iter().flatten().any(|(known, _)| known == name);
+        let is_kept = |member: &&Member| !(is_removed(&member.name) && in_failsafe(&member.name));
+        let members = cluster.members.iter().filter(is_kept);
+        let members = members.map(|member| (member.name.as_str(), member.api_url.as_deref()));
+        let is_other = |name: &str| cluster.member(name).is_none() || is_removed(name);
+        let others = cluster.failsafe.iter().flatten().filter(|(name, _)| is_other(name));
+        let failsafe = others.map(|(name, url)| (name.as_str(), url.as_deref()));
         let mut nodes: Vec<(&str, &str)> = Vec::new();
         for (name, url) in members.chain(failsafe) {
             if let Some(address) = url.and_then(netloc)

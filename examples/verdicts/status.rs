@@ -3,10 +3,10 @@
 use patrolint::decision::view::Answers;
 use patrolint::decision::view::View;
 use patrolint::model::behaviour::Behaviour;
-use patrolint::model::cluster::{Cluster, LocalState, Member, MemberStatus, Raised};
+use patrolint::model::cluster::{Cluster, LocalState, Member, MemberStatus, Raised, ScheduledMoment};
 use patrolint::model::version::PatroniVersion;
 use patrolint::parse::python;
-use patrolint::parse::tree::Node;
+use patrolint::parse::tree::{Node, Value};
 
 use super::json::Json;
 use super::scenario::Scenario;
@@ -26,7 +26,7 @@ pub fn write(scenario: &Scenario<'_>, (observer, local): (&str, &LocalState), an
     let int = |out: &mut Json, name: &str, value: i128| out.field(name, |out| out.int(value));
     out.begin('{');
     out.bool_field("check_timeline", config.check_timeline);
-    out.field("failover", |out| failover(&view, out));
+    out.field("failover", |out| failover(scenario, &view, out));
     out.field("failsafe", |out| match scenario.keys.get("failsafe").and_then(|key| key.json.as_ref()) {
         Some(failsafe) if since(2, 1, 6) => out.node(failsafe),
         _ => out.null(),
@@ -58,8 +58,16 @@ pub fn write(scenario: &Scenario<'_>, (observer, local): (&str, &LocalState), an
     out.key("member_tags");
     by_member(cluster, out, |member, out| member_tags(scenario, member, out));
     out.field("members", |out| out.strings(cluster.members.iter().map(|member| member.name.as_str())));
-    out.field("sync", |out| sync(&view, version, out));
-    out.field("sync_matches", |out| by_name(&names, out, |name, out| out.bool(cluster.sync.matches(name))));
+    out.field("sync", |out| sync(scenario, &view, version, out));
+    let matching = names.iter().map(|name| cluster.sync.try_matches(name)).collect::<Result<Vec<bool>, Raised>>();
+    out.field("sync_matches", |out| match matching {
+        Ok(_) => by_name(&names, out, |name, out| out.bool(cluster.sync.matches(name))),
+        Err(raised) => {
+            out.begin('{');
+            exception(&raised, out);
+            out.end('}');
+        }
+    });
     flag(
         out,
         "sync_mode_is_active",
@@ -105,27 +113,61 @@ fn by_member(cluster: &Cluster, out: &mut Json, write: impl Fn(&Member, &mut Jso
     out.end('}');
 }
 
-fn failover(view: &View<'_>, out: &mut Json) {
+fn failover(scenario: &Scenario<'_>, view: &View<'_>, out: &mut Json) {
     let Some(failover) = view.failover() else { return out.null() };
+    let json = scenario.keys.get("failover").and_then(|key| key.json.as_ref());
+    let name = |out: &mut Json, field: &str, name: Option<&str>| match json.and_then(|json| json.get(field)) {
+        Some(value) => out.node(value),
+        None => out.optional(name),
+    };
     out.begin('{');
-    out.field("candidate", |out| out.optional(failover.candidate.as_deref()));
-    out.field("leader", |out| out.optional(failover.leader.as_deref()));
-    out.field("scheduled_at", |out| out.optional(failover.scheduled_at.as_ref().map(|at| at.text.as_str())));
+    if failover.scheduled_at.as_ref().is_some_and(|at| at.at == ScheduledMoment::BadOffset) {
+        exception(&Raised::bad_offset(), out);
+        return out.end('}');
+    }
+    out.field("candidate", |out| name(out, "member", failover.candidate.as_deref()));
+    out.field("leader", |out| name(out, "leader", failover.leader.as_deref()));
+    out.field("scheduled_at", |out| match &failover.scheduled_at {
+        Some(at) => out.string(&at.text),
+        None => name(out, "scheduled_at", None),
+    });
     out.end('}');
 }
 
-fn sync(view: &View<'_>, version: PatroniVersion, out: &mut Json) {
+fn sync(scenario: &Scenario<'_>, view: &View<'_>, version: PatroniVersion, out: &mut Json) {
     let sync = &view.cluster.sync;
+    let json = scenario.keys.get("sync").and_then(|key| key.json.as_ref());
+    // A quorum that is no number empties the state.
+    let is_truthy = |node: Option<&Node>| node.is_some_and(|node| python::truthy(&node.value));
+    let json = json.filter(|json| sync.leader_as_written().is_some() || !is_truthy(json.get("leader")));
+    let field = |name: &str| json.and_then(|json| json.get(name));
+    let standbys = field("sync_standby");
     out.begin('{');
+    if let Some(Value::Bool(_) | Value::Int(_) | Value::Float(_)) = standbys.map(|node| &node.value) {
+        // The oracle's own doing, who makes a list of what is no text.
+        out.text_field("exception", "TypeError: object is not iterable");
+        return out.end('}');
+    }
     let has_is_empty = PatroniVersion::new(3, 0, 2) <= version;
     out.field("is_empty", |out| if has_is_empty { out.bool(sync.is_empty()) } else { out.null() });
-    out.field("leader", |out| out.optional(sync.leader_as_written()));
+    out.field("leader", |out| match field("leader") {
+        Some(leader) => out.node(leader),
+        None => out.optional(sync.leader_as_written()),
+    });
     out.field("members", |out| {
-        let leader = sync.leader().filter(|_| view.has(Behaviour::QuorumCommit));
-        out.strings(leader.into_iter().chain(sync.voters()));
+        let is_odd = sync.try_matches("x").is_err();
+        let leader = field("leader").filter(|_| view.has(Behaviour::QuorumCommit) && !sync.is_empty() && !is_odd);
+        out.begin('[');
+        leader.into_iter().for_each(|leader| out.node(leader));
+        sync.voters().filter(|_| !is_odd).for_each(|voter| out.string(voter));
+        out.end(']');
     });
     out.field("quorum", |out| if view.has(Behaviour::QuorumCommit) { out.int(sync.quorum) } else { out.null() });
-    out.field("sync_standby", |out| out.optional(sync.sync_standby()));
+    out.field("sync_standby", |out| match standbys.map(|node| &node.value) {
+        Some(Value::Mapping(names)) => out.strings(names.effective().filter_map(|entry| entry.key.as_str())),
+        Some(Value::Sequence(_)) => standbys.into_iter().for_each(|list| out.node(list)),
+        _ => out.optional(sync.sync_standby()),
+    });
     out.end('}');
 }
 

@@ -35,7 +35,7 @@ pub fn is_failover_possible<'a>(
     let candidates = if tells_apart {
         failover_candidates(view, exclude_failover_candidate)?
     } else {
-        let members = earlier_members(view, occasion, steps);
+        let members = earlier_members(view, occasion, steps)?;
         steps.extend(history_unreadable(view));
         earlier_candidates(view, members)?
     };
@@ -97,12 +97,11 @@ fn failover_candidates<'a>(view: &View<'a>, exclude_failover_candidate: bool) ->
     let only_named = !(exclude_failover_candidate && view.has(Behaviour::ExcludedCandidateLeavesOthers));
     let is_manual_failover = failover.is_some_and(|failover| failover.leader().is_none());
     let sync_restricts = view.sync_mode_is_active()
-        && !is_manual_failover
         && !(view.has(Behaviour::QuorumCandidatesUnrestricted) && view.config.quorum_commit_mode);
     let mut candidates = Vec::new();
     for member in view.cluster.members.iter() {
         let excluded = member.name == view.name || exclude_failover_candidate && named == Some(&member.name);
-        if sync_restricts && !view.cluster.sync.matches(&member.name) || excluded {
+        if sync_restricts && !view.cluster.sync.try_matches(&member.name)? && !is_manual_failover || excluded {
             continue;
         }
         if nofailover(member)? || member.api_url.is_none() {
@@ -119,31 +118,47 @@ fn failover_candidates<'a>(view: &View<'a>, exclude_failover_candidate: bool) ->
 ///
 /// Source: patroni/ha.py, `Ha.process_manual_failover_from_leader`, `Ha.demote`, `Ha.manual_failover_process_no_leader` and
 /// `Ha.is_failover_possible`, 2.0.0 to 3.1.2.
-fn earlier_members<'a>(view: &View<'a>, occasion: Occasion, steps: &mut Vec<Step<'a>>) -> Vec<&'a Member> {
+fn earlier_members<'a>(
+    view: &View<'a>,
+    occasion: Occasion,
+    steps: &mut Vec<Step<'a>>,
+) -> Result<Vec<&'a Member>, Raised> {
     let failover = view.failover();
     let named = failover.and_then(|failover| failover.candidate());
     let sync = &view.cluster.sync;
     let alone = view.has(Behaviour::NamedCandidateAlone);
     let is_named = |member: &Member| named.is_none_or(|named| named == member.name);
-    let is_eligible = |member: &&Member| match occasion {
-        Occasion::Request if view.config.synchronous_mode => sync.matches(&member.name) && (!alone || is_named(member)),
-        Occasion::Request => is_named(member),
-        Occasion::Shutdown { .. } => !alone || is_named(member),
-        Occasion::Return { .. } => {
-            named != Some(&member.name)
-                && failover.and_then(|failover| failover.leader.as_deref()) != Some(&member.name)
+    let mut members = Vec::new();
+    for member in view.cluster.members.iter() {
+        let is_eligible = match occasion {
+            Occasion::Request if view.config.synchronous_mode => {
+                sync.try_matches(&member.name)? && (!alone || is_named(member))
+            }
+            Occasion::Request => is_named(member),
+            Occasion::Shutdown { .. } => !alone || is_named(member),
+            Occasion::Return { .. } => {
+                named != Some(&member.name)
+                    && failover.and_then(|failover| failover.leader.as_deref()) != Some(&member.name)
+            }
+        };
+        if is_eligible {
+            members.push(member);
         }
-    };
-    let mut members: Vec<&Member> = view.cluster.members.iter().filter(is_eligible).collect();
+    }
     if let (Some(candidate), Occasion::Request, true) = (named, occasion, view.config.synchronous_mode) {
-        let is_refused = if alone { members.is_empty() } else { !sync.matches(candidate) };
+        let ignores_case = view.has(Behaviour::SyncNamesIgnoreCase);
+        let odd = failover.and_then(|failover| failover.odd_candidate.clone());
+        if let Some(raised) = odd.filter(|_| !alone && ignores_case && !sync.is_empty()) {
+            return Err(raised);
+        }
+        let is_refused = if alone { members.is_empty() } else { !sync.try_matches(candidate)? };
         if is_refused {
             members.clear();
             let sync_standby = sync.sync_standby();
             steps.push(Step::CandidateNotSync { action: view.action(), candidate, sync_standby });
         }
     }
-    members
+    Ok(members)
 }
 
 /// Those of `members` that a process before 3.2.0 asks.
@@ -158,7 +173,13 @@ fn earlier_candidates<'a>(view: &View<'a>, members: Vec<&'a Member>) -> Result<V
             candidates.push(member);
         }
     }
-    candidates.retain(|member| !restricts || sync.matches(&member.name));
+    if restricts {
+        for candidate in std::mem::take(&mut candidates) {
+            if sync.try_matches(&candidate.name)? {
+                candidates.push(candidate);
+            }
+        }
+    }
     Ok(candidates)
 }
 
@@ -188,7 +209,7 @@ fn is_fit<'a>(
         let cluster_timeline = view.cluster.timeline;
         let MemberStatus::Reachable { timeline, .. } = status else { return Ok(false) };
         let is_behind = match timeline {
-            ReportedTimeline::Known(timeline) => *timeline < cluster_timeline,
+            ReportedTimeline::Known(timeline) | ReportedTimeline::Odd(timeline, _) => *timeline < cluster_timeline,
             ReportedTimeline::Unknown(_) => true,
             ReportedTimeline::Invalid(raised) => return Err(raised.clone()),
         };

@@ -113,24 +113,30 @@ fn decide(
         let suffix = if tells_apart { " or is tagged as nofailover" } else { "" };
         return refuses(format!("Member {candidate} does not exist in cluster {scope}{suffix}"));
     }
+    if tells_apart && let Some(candidate) = candidate {
+        // Only a question that --force leaves out hangs on it, but Patroni compares in any case.
+        cluster.sync.try_matches_or_leads(candidate)?;
+    }
     let scheduled_at = request.scheduled_at().filter(|text| *text != "now");
     let mut at = None;
     if kind == Kind::Switchover
         && let Some(text) = scheduled_at
     {
-        at = match parse_time(text) {
-            ParsedTime::Zoned { iso, .. } => Some(iso),
-            // patronictl takes the time zone of its own process, which nothing tells; most servers have UTC.
-            ParsedTime::Naive(iso) => Some(iso + "+00:00"),
-            ParsedTime::Invalid => {
-                return refuses(format!(
-                    "Unable to parse scheduled timestamp ({text}). It should be in an unambiguous format (e.g. ISO 8601)"
-                ));
-            }
-        };
+        let time = parse_time(text);
+        if time == ParsedTime::Invalid {
+            return refuses(format!(
+                "Unable to parse scheduled timestamp ({text}). It should be in an unambiguous format (e.g. ISO 8601)"
+            ));
+        }
         if config.paused {
             return refuses("Can't schedule switchover in the paused state".to_owned());
         }
+        at = Some(match time {
+            ParsedTime::Zoned { iso, .. } => iso,
+            // patronictl takes the time zone of its own process, which nothing tells; most servers have UTC.
+            ParsedTime::Naive(iso) => iso + "+00:00",
+            ParsedTime::BadOffset | ParsedTime::Invalid => return Err(Raised::bad_offset()),
+        });
     }
     let to = match &cluster.leader {
         Some(leader) => Some(leader.clone()),

@@ -11,6 +11,7 @@ pub mod prediction;
 pub mod quorum;
 pub mod quorum_state;
 pub mod race;
+mod replica_list;
 pub mod shutdown;
 pub mod standby_names;
 pub mod step;

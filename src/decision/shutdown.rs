@@ -34,7 +34,7 @@ pub enum ShutdownOutcome {
 ///
 /// Source: patroni/ha.py, `Ha.demote` (`on_shutdown`), 2.0.0 to 4.1.5.
 pub fn demote<'a>(view: &View<'a>, checkpoint_lsn: i128) -> ShutdownDecision<'a> {
-    let mut steps = Vec::new();
+    let mut steps = Vec::with_capacity(view.cluster.members.len() + 2);
     if !view.has(Behaviour::ShutdownAsksMembers) {
         return ShutdownDecision { outcome: ShutdownOutcome::DoesNotAsk, steps };
     }

@@ -158,7 +158,7 @@ pub fn value_of(
     let num = num.or_else(|| is_list.then_some(quoted.len() as i128));
     let text = if is_list { quoted.join(",") } else { quoted.first()?.clone() };
     let can_count = supports_multiple_sync || !behaviours.has(Behaviour::QuorumNeedsMultipleSync);
-    if !is_list && !(is_quorum && can_count) {
+    if !(is_list || is_quorum && can_count) {
         return Some(text);
     }
     let prefix = if is_quorum && FIRST_WITH_QUORUM_COMMIT <= postgres_version { "ANY " } else { "" };

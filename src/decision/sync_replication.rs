@@ -342,3 +342,424 @@ fn list(names: &CaseInsensitiveSet) -> Vec<String> {
 fn is_same(one: &[String], two: &[String]) -> bool {
     one.iter().all(|name| two.contains(name)) && two.iter().all(|name| one.contains(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    use crate::decision::sync_standbys::{ReplicaRow, current_state};
+    use crate::decision::view::Answers;
+    use crate::input::source_map::SourceId;
+    use crate::model::behaviour::Behaviours;
+    use crate::model::cluster::{Cluster, LocalState, Tags};
+    use crate::model::config::global::GlobalConfig;
+    use crate::model::snapshot::{DcsKey, RawValue};
+    use crate::model::version::PatroniVersion;
+    use crate::parse::json;
+    use crate::parse::tree::Node;
+
+    /// What pg1, the leader, looks at.
+    struct World {
+        /// The keys, one a line; a member without a value of its own is running.
+        dcs: &'static str,
+        /// `synchronous_standby_names`
+        names: &'static str,
+        /// `application_name`, `sync_state` and position of each row; `-` for null, then the state unless it streams.
+        rows: &'static str,
+        postgres: u32,
+    }
+
+    const POSTGRES: u32 = 16_00_01;
+
+    /// Calls `look` with the leader's view in a release; its position is 100.
+    fn with_view<T>(version: &str, world: &World, look: impl FnOnce(&View<'_>, &Replication) -> T) -> T {
+        let version: PatroniVersion = version.parse().expect("a release");
+        let behaviours = Behaviours::of(version);
+        let mut keys = BTreeMap::new();
+        for line in world.dcs.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (name, value) = line.split_once(' ').unwrap_or((line, r#"{"state": "running"}"#));
+            let json = json::parse(SourceId(0), value).ok();
+            let value = RawValue(value.to_owned());
+            let source = SourceId(0);
+            keys.insert(
+                name.to_owned(),
+                DcsKey { source, value, json, revision: None, lease: None, ttl_seconds: None },
+            );
+        }
+        let cluster = Cluster::load(&keys, behaviours).expect("the cluster loads");
+        let config = keys.get("config").and_then(|key| key.json.as_ref()).and_then(Node::as_mapping);
+        let config = GlobalConfig::read(config, behaviours);
+        let local = LocalState {
+            running: true,
+            starting: false,
+            primary: true,
+            timeline: Some(1),
+            lsn: 100,
+            watchdog_healthy: true,
+            system_identifier: String::new(),
+            tags: Tags::default(),
+        };
+        let rows = world.rows.split(',').filter(|row| !row.trim().is_empty()).map(|row| {
+            let fields: Vec<&str> = row.split_whitespace().collect();
+            let lsn = fields[2].parse().ok();
+            ReplicaRow {
+                application_name: fields[0].to_owned(),
+                state: fields.get(3).copied().unwrap_or("streaming").to_owned(),
+                sync_state: fields[1].to_owned(),
+                write_lsn: lsn.map(|lsn: i128| lsn + 2),
+                flush_lsn: lsn,
+                replay_lsn: lsn.map(|lsn| lsn - 2),
+            }
+        });
+        let replication = Replication {
+            rows: rows.collect(),
+            synchronous_standby_names: world.names.to_owned(),
+            synchronous_commit: "on".to_owned(),
+            postgres_version: world.postgres,
+            configured_standby_names: None,
+        };
+        let answers = Answers::default();
+        let view = View {
+            name: "pg1",
+            behaviours,
+            cluster: &cluster,
+            config: &config,
+            old_cluster: &cluster,
+            local: &local,
+            answers: &answers,
+            now: 1.7e9,
+        };
+        look(&view, &replication)
+    }
+
+    /// What a release writes, and how it ends: `/sync` as leader and standbys, the setting as it is.
+    fn written(version: &str, world: &World) -> String {
+        with_view(version, world, |view, replication| {
+            let decision = process_sync_replication(view, replication);
+            let mut shown: Vec<String> = decision
+                .steps
+                .iter()
+                .filter_map(|step| match step {
+                    SyncStep::WritesKey(SyncKey { leader, sync_standby, quorum }) => {
+                        let quorum = quorum.filter(|quorum| *quorum != 0);
+                        let quorum = quorum.map(|quorum| format!(" quorum {quorum}")).unwrap_or_default();
+                        Some(format!("/sync {leader}: {}{quorum}", sync_standby.as_deref().unwrap_or("nobody")))
+                    }
+                    SyncStep::RemovesKey => Some("no /sync".to_owned()),
+                    SyncStep::SetsNames(value) => Some(format!("names {}", value.as_deref().unwrap_or("nobody"))),
+                    SyncStep::Waits { seconds } => Some(format!("{seconds} s")),
+                    _ => None,
+                })
+                .collect();
+            if let Err(raised) = decision.outcome {
+                shown.push(raised.class.to_owned());
+            }
+            shown.join("; ")
+        })
+    }
+
+    /// What a release logs, without the levels.
+    fn logged(version: &str, world: &World) -> Vec<String> {
+        with_view(version, world, |view, replication| {
+            let decision = process_sync_replication(view, replication);
+            decision.steps.iter().filter_map(SyncStep::log).map(|(_, text)| text).collect()
+        })
+    }
+
+    /// Asserts what two releases, one right after the other, do with the same state.
+    fn check_change(releases: (&str, &str), world: &World, before: &str, after: &str) {
+        assert_eq!(written(releases.0, world), before, "{}: {}", releases.0, world.dcs);
+        assert_eq!(written(releases.1, world), after, "{}: {}", releases.1, world.dcs);
+    }
+
+    const ON: &str = "config {\"synchronous_mode\": true}
+        leader pg1
+        members/pg1
+        members/pg2
+        members/pg3
+        sync {\"leader\": \"pg1\"}";
+
+    #[test]
+    fn a_standby_becomes_synchronous_in_the_right_order() {
+        let world = World { dcs: ON, names: "", rows: "pg2 async 100, pg3 async 100", postgres: POSTGRES };
+        assert_eq!(written("4.1.5", &world), "names pg2; 2 s");
+        assert_eq!(logged("4.1.5", &world), ["Assigning synchronous standby status to ['pg2']"]);
+        let world = World { names: "pg2", rows: "pg2 sync 100, pg3 async 100", ..world };
+        assert_eq!(written("4.1.5", &world), "/sync pg1: pg2");
+        // It has gone: first out of /sync, then out of the setting.
+        let dcs = "config {\"synchronous_mode\": true}
+            leader pg1
+            members/pg1
+            members/pg2
+            members/pg3
+            sync {\"leader\": \"pg1\", \"sync_standby\": \"pg2\"}";
+        let world = World { dcs, rows: "pg3 async 100", ..world };
+        assert_eq!(written("4.1.5", &world), "/sync pg1: nobody; names pg3; 2 s");
+        assert_eq!(written("2.0.0", &world), "/sync pg1: nobody; names pg3; 2 s");
+        let world = World { rows: "", ..world };
+        assert_eq!(written("4.1.5", &world), "/sync pg1: nobody; names nobody");
+    }
+
+    #[test]
+    fn strict_mode_without_standbys_waits_for_anybody() {
+        let dcs = "config {\"synchronous_mode\": true, \"synchronous_mode_strict\": true}
+            leader pg1
+            sync {\"leader\": \"pg1\", \"sync_standby\": \"pg2\"}";
+        let world = World { dcs, names: "pg2", rows: "", postgres: POSTGRES };
+        for version in ["2.0.0", "3.0.2", "3.0.3", "4.1.5"] {
+            assert_eq!(written(version, &world), "/sync pg1: nobody; names *", "{version}");
+        }
+        let lines = [
+            "Updating synchronous privilege temporarily from ['pg2'] to []",
+            "No standbys available!",
+            "Assigning synchronous standby status to ['*']",
+        ];
+        assert_eq!(logged("4.1.5", &world), lines);
+    }
+
+    #[test]
+    fn releases_choose_differently() {
+        let dcs = "config {\"synchronous_mode\": true, \"maximum_lag_on_syncnode\": 10}
+            leader pg1
+            members/pg2
+            members/pg3
+            sync {\"leader\": \"pg1\"}";
+        let lagging = World { dcs, names: "", rows: "pg2 sync 50, pg3 async 100", postgres: POSTGRES };
+        check_change(("2.0.1", "2.0.2"), &lagging, "names pg2; /sync pg1: pg2", "names pg3; 2 s");
+        let unknown = World { rows: "pg2 sync -, pg3 async 100", ..lagging };
+        check_change(("2.1.0", "2.1.1"), &unknown, "TypeError", "names pg3; 2 s");
+        let alone = World { rows: "pg2 sync -", ..lagging };
+        check_change(("2.1.0", "2.1.1"), &alone, "TypeError", "");
+
+        let dcs = "config {\"synchronous_mode\": true}
+            leader pg1
+            members/pg2 {\"state\": \"running\", \"tags\": {\"nofailover\": true}}
+            members/PG3
+            sync {\"leader\": \"pg1\"}";
+        let nofailover = World { dcs, names: "pg2", rows: "pg2 sync 100, pg3 async 100", ..lagging };
+        check_change(("2.1.1", "2.1.2"), &nofailover, "/sync pg1: pg2", "names PG3; 2 s");
+        check_change(("3.0.4", "3.1.0"), &nofailover, "names PG3; 2 s", "names pg3; 2 s");
+
+        let unconfirmed = World { dcs: ON, names: "pg2", rows: "pg2 sync 99", ..lagging };
+        check_change(("2.1.7", "3.0.0"), &unconfirmed, "/sync pg1: pg2", "2 s");
+        let stopped = "config {\"synchronous_mode\": true}
+            leader pg1
+            members/pg2 {\"state\": \"stopped\"}
+            sync {\"leader\": \"pg1\"}";
+        let stopped = World { dcs: stopped, names: "", ..unconfirmed };
+        check_change(("2.1.7", "3.0.0"), &stopped, "names pg2; /sync pg1: pg2", "");
+
+        let own = World { dcs: ON, names: "", rows: "pg1 async 100", ..lagging };
+        check_change(("3.3.2", "3.3.3"), &own, "names pg1; 2 s", "");
+        let none_wanted =
+            "config {\"synchronous_mode\": true, \"synchronous_node_count\": 0, \"maximum_lag_on_syncnode\": 1}
+            leader pg1
+            members/pg2
+            members/pg3
+            sync {\"leader\": \"pg1\"}";
+        let none_wanted = World { dcs: none_wanted, names: "", rows: "pg2 sync 50, pg3 async 100", ..lagging };
+        check_change(("3.3.11", "4.0.0"), &none_wanted, "", "names pg3; 2 s");
+
+        let cascade = "config {\"synchronous_mode\": true, \"synchronous_node_count\": 2}
+            leader pg1
+            members/pg2
+            members/pg3 {\"state\": \"running\", \"tags\": {\"replicatefrom\": \"PG2\"}}
+            sync {\"leader\": \"pg1\"}";
+        let cascade = World { dcs: cascade, rows: "pg2 async 100, pg3 async 100", ..own };
+        check_change(("3.3.6", "3.3.7"), &cascade, "names 2 (pg2,pg3); 2 s", "names pg2; 2 s");
+        let circle = "config {\"synchronous_mode\": true}
+            leader pg1
+            members/pg2 {\"state\": \"running\", \"tags\": {\"replicatefrom\": \"pg3\"}}
+            members/pg3 {\"state\": \"running\", \"tags\": {\"replicatefrom\": \"pg2\"}}
+            sync {\"leader\": \"pg1\"}";
+        let circle = World { dcs: circle, ..cascade };
+        check_change(("4.0.5", "4.0.6"), &circle, "names pg2; 2 s", "RecursionError");
+
+        let priority = "config {\"synchronous_mode\": true}
+            leader pg1
+            members/pg2
+            members/pg3 {\"state\": \"running\", \"tags\": {\"sync_priority\": 2}}
+            sync {\"leader\": \"pg1\", \"sync_standby\": \"pg2\"}";
+        let priority = World { dcs: priority, names: "pg2", rows: "pg2 sync 100, pg3 async 100", ..own };
+        check_change(("4.0.11", "4.1.0"), &priority, "", "/sync pg1: nobody; names pg3; 2 s");
+    }
+
+    #[test]
+    fn releases_write_differently() {
+        let mode = "config {\"synchronous_mode\": true}
+            leader pg1
+            members/pg2";
+        let new = World { dcs: mode, names: "", rows: "", postgres: POSTGRES };
+        check_change(("3.1.0", "3.1.1"), &new, "", "/sync pg1: nobody");
+        let case = "config {\"synchronous_mode\": true}
+            leader pg1
+            members/pg2
+            sync {\"leader\": \"pg1\", \"sync_standby\": \"PG2\"}";
+        let case = World { dcs: case, names: "pg2", rows: "pg2 sync 100", ..new };
+        check_change(("3.0.2", "3.0.3"), &case, "/sync pg1: nobody; /sync pg1: pg2", "");
+
+        let listed = "config {\"synchronous_mode\": true}
+            leader pg1
+            members/pg2
+            sync {\"leader\": \"pg1\", \"sync_standby\": \"pg2\"}";
+        let listed = World { dcs: listed, names: "pg2", rows: "pg2 async 100", ..new };
+        check_change(("3.1.1", "3.1.2"), &listed, "", "/sync pg1: nobody; 2 s");
+        let stale = World { names: "2 (pg2,pg3)", rows: "pg2 sync 100", ..listed };
+        check_change(("4.0.5", "4.0.6"), &stale, "", "names pg2");
+        check_change(("3.3.6", "3.3.7"), &stale, "", "names pg2");
+
+        let other = "config {\"synchronous_mode\": true}
+            leader pg1
+            members/pg2
+            sync {\"leader\": \"pg9\", \"sync_standby\": \"pg2\"}";
+        let other = World { dcs: other, names: "pg2", rows: "pg2 sync 100", ..new };
+        check_change(("4.0.7", "4.0.8"), &other, "", "/sync pg1: nobody; /sync pg1: pg2");
+        let taken = World {
+            names: "",
+            rows: "pg2 sync 100",
+            dcs: "config {\"synchronous_mode\": true}
+            leader pg1
+            members/pg2
+            sync {\"leader\": \"pg9\"}",
+            ..new
+        };
+        check_change(("2.1.7", "3.0.3"), &taken, "names pg2", "names pg2; 2 s; /sync pg1: pg2");
+
+        let off = "leader pg1
+            sync {\"leader\": \"pg1\"}";
+        let off = World { dcs: off, names: "pg2", rows: "", ..new };
+        check_change(("3.3.1", "3.3.2"), &off, "no /sync; names nobody", "no /sync; names nobody");
+        let configured = |version: &str| {
+            with_view(version, &off, |view, replication| {
+                let configured_standby_names = Some("pg3".to_owned());
+                let replication = Replication { configured_standby_names, ..replication.clone() };
+                let decision = process_sync_replication(view, &replication);
+                decision
+                    .standby_names()
+                    .map(|names| names.unwrap_or("nobody").to_owned())
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            })
+        };
+        assert_eq!((configured("3.3.1").as_str(), configured("3.3.2").as_str()), ("nobody", "nobody; pg3"));
+    }
+
+    #[test]
+    fn in_quorum_mode_voters_follow_what_they_have() {
+        let quorum = "config {\"synchronous_mode\": \"quorum\"}
+            leader pg1
+            members/pg2
+            members/pg3
+            sync {\"leader\": \"pg1\"}";
+        let new = World { dcs: quorum, names: "", rows: "pg2 async 100, pg3 async 100", postgres: POSTGRES };
+        assert_eq!(written("4.1.5", &new), "names ANY 1 (pg2,pg3); 1 s");
+        let ready = World { names: "ANY 1 (pg2,pg3)", rows: "pg2 quorum 100, pg3 quorum 100", ..new };
+        assert_eq!(written("4.1.5", &ready), "/sync pg1: pg2,pg3 quorum 1");
+        assert_eq!(logged("4.1.5", &ready), ["Setting leader to pg1, quorum to 1 of 2 (pg2, pg3)"]);
+        // Not one that is behind; with PostgreSQL 9.6 potential ones are ready as well.
+        let behind = World { rows: "pg2 quorum 99, pg3 quorum 99", ..ready };
+        assert_eq!(written("4.1.5", &behind), "");
+        let old = World { names: "1 (pg2,pg3)", rows: "pg2 sync 100, pg3 potential 100", postgres: 9_06_00, ..new };
+        assert_eq!(written("4.1.5", &old), "/sync pg1: pg2,pg3 quorum 1");
+        // A PostgreSQL without lists has no quorum either.
+        let older = World { names: "", rows: "pg3 async 100", postgres: 9_05_20, ..new };
+        check_change(("4.0.4", "4.0.5"), &older, "names None (pg3); 2 s", "names pg3; 2 s; /sync pg1: pg3");
+
+        let strict = "config {\"synchronous_mode\": \"quorum\", \"synchronous_mode_strict\": true}
+            leader pg1
+            sync {\"leader\": \"pg1\", \"sync_standby\": \"pg2\"}";
+        let strict = World { dcs: strict, names: "ANY 1 (pg2)", rows: "", ..new };
+        assert_eq!(written("4.1.5", &strict), "/sync pg1: nobody; names ANY 1 (*)");
+        let line = "Replication factor 2 requested, but 0 synchronous standbys available. Commits will be delayed.";
+        assert_eq!(logged("4.1.5", &strict).last().map(String::as_str), Some(line));
+    }
+
+    #[test]
+    fn a_name_that_patroni_cannot_read_back_is_never_confirmed() {
+        let dcs = "config {\"synchronous_mode\": true}
+            leader pg1
+            members/anyhost
+            sync {\"leader\": \"pg1\"}";
+        let world = World { dcs, names: "", rows: "anyhost async 100", postgres: POSTGRES };
+        let warning =
+            "Unparsable synchronous_standby_names value 'anyhost': Unexpected token ident 'host' at 3".to_owned();
+        let lines = vec!["Assigning synchronous standby status to ['anyhost']".to_owned(), warning.clone()];
+        assert_eq!(logged("4.1.5", &world), lines);
+        let world = World { names: "anyhost", rows: "anyhost sync 100", ..world };
+        assert_eq!(logged("4.1.5", &world), [warning, lines[0].clone()]);
+        assert_eq!(written("4.1.5", &world), "2 s");
+    }
+
+    #[test]
+    fn every_standby_has_a_reason() {
+        let dcs = "config {\"synchronous_mode\": true, \"synchronous_node_count\": 2, \"maximum_lag_on_syncnode\": 10}
+            leader pg1
+            members/pg1
+            members/a
+            members/b
+            members/c
+            members/d {\"state\": \"running\", \"tags\": {\"nosync\": true}}
+            members/e {\"state\": \"starting\"}
+            members/f {\"state\": \"running\", \"tags\": {\"replicatefrom\": \"a\"}}
+            members/g
+            members/h
+            members/i
+            sync {\"leader\": \"pg1\", \"sync_standby\": \"a\"}";
+        let rows = "c sync 80, a sync 100, b async 99, b async 98, d async 100, e async 100, f async 100, g async -, \
+                    h async 100 catchup, i async 97, pg1 async 100, x async 100";
+        let reasons = |version: &str| {
+            with_view(version, &World { dcs, names: "a", rows, postgres: POSTGRES }, |view, replication| {
+                let state = current_state(view, replication).expect("the tags are fine");
+                let show = |it: &Replica<'_>| format!("{}: {}", it.row.application_name, it.choice.text());
+                state.replicas.iter().map(show).collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(
+            reasons("4.1.5"),
+            [
+                "c: 20 bytes behind; maximum_lag_on_syncnode allows 10",
+                "a: synchronous",
+                "b: another connection has the same name",
+                "b: chosen, not synchronous yet",
+                "d: nosync, or sync_priority 0",
+                "e: its state in the DCS is starting, not running",
+                "f: it has to replicate from a (replicatefrom)",
+                "g: it reports no position",
+                "h: not streaming: its state is catchup",
+                "i: not needed: others come first, 2 wanted",
+                "pg1: it has the leader's name",
+                "x: no member has this name",
+            ]
+        );
+        let old = reasons("2.1.7");
+        assert_eq!(old[2], "b: not needed: others come first, 2 wanted");
+        assert_eq!(old[5], "e: chosen, not synchronous yet");
+    }
+
+    #[test]
+    fn of_connections_by_one_name_the_last_spelling_counts() {
+        let world = World { dcs: ON, names: "", rows: "pg2 async 90, PG2 async 80, pg2 async 100", postgres: POSTGRES };
+        assert_eq!(written("4.1.5", &world), "names PG2; 2 s");
+        let world = World { rows: "pg2 async 90, pg3 async 95, pg2 async 100", ..world };
+        assert_eq!(written("4.1.5", &world), "names pg2; 2 s");
+        assert_eq!(written("3.0.2", &world), "names pg2; 2 s");
+    }
+
+    #[test]
+    fn a_nofailover_standby_counts_in_quorum_mode_only_if_there_are_too_few_others() {
+        let dcs = |count: u32| {
+            let config = format!("config {{\"synchronous_mode\": \"quorum\", \"synchronous_node_count\": {count}}}\n");
+            let members = "leader pg1
+                members/pg2 {\"state\": \"running\", \"tags\": {\"nofailover\": true}}
+                members/pg3
+                sync {\"leader\": \"pg1\"}";
+            Box::leak((config + members).into_boxed_str())
+        };
+        for (count, expected) in [(1, "names ANY 1 (pg3); 1 s"), (2, "names ANY 2 (pg2,pg3); 1 s")] {
+            let rows = "pg2 async 100, pg3 async 100";
+            let world = World { dcs: dcs(count), names: "", rows, postgres: POSTGRES };
+            assert_eq!(written("4.1.5", &world), expected);
+        }
+    }
+}

@@ -1,9 +1,10 @@
 //! Who can be a synchronous standby, and who is chosen, as the leader sees it.
 
 use crate::decision::case_insensitive_set::CaseInsensitiveSet;
+use crate::decision::replica_list::{Candidate, replica_list};
 use crate::decision::standby_names::{FIRST_WITH_MULTIPLE_SYNC, FIRST_WITH_QUORUM_COMMIT, StandbyNames, SyncKind};
 use crate::decision::sync_step::SyncStep;
-use crate::decision::view::{View, nofailover};
+use crate::decision::view::View;
 use crate::model::behaviour::Behaviour;
 use crate::model::cluster::{Member, Raised};
 
@@ -120,7 +121,7 @@ impl Choice<'_> {
         match self {
             Self::Chosen { confirmed: true } => "synchronous".to_owned(),
             Self::Chosen { confirmed: false } => "chosen, not synchronous yet".to_owned(),
-            Self::EnoughOthers { wanted } => format!("not needed: others come first, and {wanted} are wanted"),
+            Self::EnoughOthers { wanted } => format!("not needed: others come first, {wanted} wanted"),
             Self::NoFailover => "not needed: it must not be promoted (nofailover)".to_owned(),
             Self::Lagging { lag_bytes, allowed_bytes } => {
                 format!("{lag_bytes} bytes behind; maximum_lag_on_syncnode allows {allowed_bytes}")
@@ -162,18 +163,6 @@ pub struct SyncHandler {
     ready: CaseInsensitiveSet,
 }
 
-/// A standby that can be chosen.
-struct Candidate<'a> {
-    /// Its place in `CurrentState::replicas`.
-    index: usize,
-    /// As the release names it.
-    name: &'a str,
-    sync_state: &'a str,
-    lsn: Option<i128>,
-    nofailover: bool,
-    priority: i128,
-}
-
 impl SyncHandler {
     /// Who is synchronous and who is to be. `setting`: `synchronous_standby_names` now.
     ///
@@ -190,73 +179,30 @@ impl SyncHandler {
         setting: &str,
         steps: &mut Vec<SyncStep>,
     ) -> Result<CurrentState<'a>, Raised> {
-        let is_queried = view.config.synchronous_mode || !view.has(Behaviour::SyncStandbysAreConfirmed);
-        self.handle_change(view, if is_queried { setting } else { "" }, steps);
-        let rows = if is_queried { &replication.rows[..] } else { &[] };
+        // Without synchronous mode it does not ask PostgreSQL; in a standby cluster quorum mode looks all the same.
+        let (setting, rows) = match view.config.synchronous_mode {
+            true => (setting, &replication.rows[..]),
+            false => ("", &[][..]),
+        };
+        self.handle_change(view, setting, steps);
         let (mut replicas, mut candidates) = replica_list(view, rows, &replication.synchronous_commit)?;
-        let maximum_lag = match view.has(Behaviour::SyncLagIsLimited) {
-            true => view.config.maximum_lag_on_syncnode,
-            false => 0,
-        };
-        let max_lsn = match view.has(Behaviour::SyncLagIsLimited) {
-            true => max_lsn(view, &candidates)?,
-            false => 0,
-        };
         for candidate in &candidates {
             self.mark_ready(view, replication.postgres_version, candidate);
         }
-        let has_multiple_sync = FIRST_WITH_MULTIPLE_SYNC <= replication.postgres_version;
-        let wanted = if has_multiple_sync { view.config.synchronous_node_count } else { 1 };
         if view.has(Behaviour::NofailoverComesLast) {
-            candidates.sort_by_key(|candidate| candidate.nofailover);
+            candidates.sort_by_key(Candidate::nofailover);
         }
-        let is_quorum = view.config.quorum_commit_mode;
-        let (mut active, mut confirmed) = (Vec::new(), Vec::new());
-        let mut is_complete = false;
+        let mut selection = Selection::new(view, replication.postgres_version, &candidates)?;
         for candidate in &candidates {
-            let choice = &mut replicas[candidate.index].choice;
-            if is_complete {
-                *choice = Choice::EnoughOthers { wanted };
-                continue;
-            }
-            let lag_bytes = match (maximum_lag <= 0, candidate.lsn) {
-                (true, _) => 0,
-                (false, Some(lsn)) => max_lsn.saturating_sub(lsn),
-                (false, None) => return Err(null_in("-")),
-            };
-            let is_lagging = 0 < maximum_lag && maximum_lag < lag_bytes;
-            if is_lagging {
-                *choice = Choice::Lagging { lag_bytes, allowed_bytes: maximum_lag };
-            } else if is_quorum {
-                if candidate.nofailover && wanted <= active.len() as i128 {
-                    *choice = Choice::NoFailover;
-                    continue;
-                }
-                let is_confirmed = self.ready.contains(candidate.name);
-                if is_confirmed {
-                    confirmed.push(candidate.name.to_owned());
-                }
-                add(view, &mut active, candidate.name);
-                *choice = Choice::Chosen { confirmed: is_confirmed };
-            } else {
-                let is_ready = !view.has(Behaviour::SyncStandbysAreConfirmed) || self.ready.contains(candidate.name);
-                let is_confirmed = candidate.sync_state == "sync" && is_ready;
-                if is_confirmed {
-                    add(view, &mut confirmed, candidate.name);
-                }
-                add(view, &mut active, candidate.name);
-                *choice = Choice::Chosen { confirmed: is_confirmed };
-            }
-            // Before 4.0.0 a lagging standby, too, ends the search if none is wanted.
-            let ends = !is_quorum && !(is_lagging && view.has(Behaviour::QuorumCommit));
-            is_complete = ends && wanted <= active.len() as i128;
+            let is_ready = !view.has(Behaviour::SyncStandbysAreConfirmed) || self.ready.contains(candidate.name);
+            replicas[candidate.index].choice = selection.consider(candidate, is_ready)?;
         }
         Ok(CurrentState {
             kind: self.names.kind,
             numsync: self.names.num,
             sync: self.names.listed(),
-            confirmed,
-            active,
+            confirmed: selection.confirmed,
+            active: selection.active,
             replicas,
         })
     }
@@ -297,191 +243,92 @@ impl SyncHandler {
     }
 }
 
-/// The rows with what keeps them from being chosen, and those that nothing does, best first.
-///
-/// Source: patroni/postgresql/sync.py, `_ReplicaList`, 3.1.0 to 4.1.5.
-fn replica_list<'a>(
-    view: &View<'a>,
-    rows: &'a [ReplicaRow],
-    synchronous_commit: &str,
-) -> Result<(Vec<Replica<'a>>, Vec<Candidate<'a>>), Raised> {
-    let position = |row: &ReplicaRow| match synchronous_commit {
-        "remote_apply" => row.replay_lsn,
-        "remote_write" => row.write_lsn,
-        _ => row.flush_lsn,
-    };
-    let members = Members::of(view)?;
-    let mut replicas = Vec::with_capacity(rows.len());
-    for row in rows {
-        let (member, choice) = members.judge(view, row, position(row))?;
-        replicas.push(Replica { row, member, choice });
+/// Who is chosen while the candidates are gone through, the best first.
+struct Selection<'a> {
+    view: View<'a>,
+    wanted: i128,
+    lag_limit: LagLimit,
+    active: Vec<String>,
+    confirmed: Vec<String>,
+    /// Whether nobody else is looked at.
+    is_complete: bool,
+}
+
+impl<'a> Selection<'a> {
+    fn new(view: &View<'a>, postgres_version: u32, candidates: &[Candidate<'a>]) -> Result<Self, Raised> {
+        let has_multiple_sync = FIRST_WITH_MULTIPLE_SYNC <= postgres_version;
+        Ok(Self {
+            view: *view,
+            wanted: if has_multiple_sync { view.config.synchronous_node_count } else { 1 },
+            lag_limit: LagLimit::of(view, candidates)?,
+            active: Vec::new(),
+            confirmed: Vec::new(),
+            is_complete: false,
+        })
     }
-    if members.has_cascades {
-        supersede(&mut replicas);
-        let connected: CaseInsensitiveSet = replicas
-            .iter()
-            .filter(|replica| is_open(replica))
-            .filter_map(|replica| Some(&replica.member?.name))
-            .collect();
-        for replica in replicas.iter_mut().filter(|replica| is_open(replica)) {
-            let Some(member) = replica.member else { continue };
-            if let Some(from) = members.cascades_from(member, &connected)? {
-                replica.choice = Choice::Cascades(from);
-            }
+
+    /// What comes of a candidate. `is_ready`: it is known to have all that was committed before it was to be synchronous.
+    fn consider(&mut self, candidate: &Candidate<'a>, is_ready: bool) -> Result<Choice<'a>, Raised> {
+        let wanted = self.wanted;
+        if self.is_complete {
+            return Ok(Choice::EnoughOthers { wanted });
         }
-    }
-    let mut candidates = Vec::new();
-    for (index, replica) in replicas.iter().enumerate().filter(|(_, replica)| is_open(replica)) {
-        let Some(member) = replica.member else { continue };
-        let by_application = view.has(Behaviour::StandbysAreNamedByApplication);
-        let priority = member.tags.as_ref().map_err(Clone::clone)?.sync_priority();
-        candidates.push(Candidate {
-            index,
-            name: if by_application { &replica.row.application_name } else { &member.name },
-            sync_state: &replica.row.sync_state,
-            lsn: position(replica.row),
-            nofailover: nofailover(member)?,
-            priority: if view.has(Behaviour::SyncPriority) { priority } else { 1 },
-        });
-    }
-    let rank =
-        |candidate: &Candidate<'a>| (candidate.priority, candidate.sync_state, candidate.lsn.is_none(), candidate.lsn);
-    candidates.sort_by(|one, two| rank(two).cmp(&rank(one)));
-    Ok((replicas, candidates))
-}
-
-/// Whether nothing was found yet that keeps it from being chosen.
-fn is_open(replica: &Replica<'_>) -> bool {
-    matches!(replica.choice, Choice::Chosen { .. })
-}
-
-/// Of several connections by the same name the last one counts, in the place of the first.
-fn supersede(replicas: &mut [Replica<'_>]) {
-    for index in 0..replicas.len() {
-        let name = replicas[index].row.application_name.to_lowercase();
-        let is_same = |other: &Replica<'_>| is_open(other) && other.row.application_name.to_lowercase() == name;
-        if is_open(&replicas[index]) && replicas[index + 1..].iter().any(is_same) {
-            replicas[index].choice = Choice::Superseded;
-        }
-    }
-}
-
-/// The members that a row can belong to.
-struct Members<'a> {
-    /// The last one of several that differ by the case of letters counts.
-    by_name: Vec<(String, &'a Member)>,
-    has_cascades: bool,
-}
-
-impl<'a> Members<'a> {
-    fn of(view: &View<'a>) -> Result<Self, Raised> {
-        let has_cascades = view.has(Behaviour::CascadingStandbysAreNotSync);
-        let mut by_name: Vec<(String, &'a Member)> = Vec::new();
-        for member in view.cluster.members.iter() {
-            if has_cascades && !(is_running(member) && !nosync(view, member)?) {
-                continue;
-            }
-            let name = member.name.to_lowercase();
-            if view.has(Behaviour::LeaderIsNoStandby) && name == view.name.to_lowercase() {
-                continue;
-            }
-            match by_name.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, known)) => *known = member,
-                None => by_name.push((name, member)),
-            }
-        }
-        Ok(Self { by_name, has_cascades })
-    }
-
-    fn get(&self, name: &str) -> Option<&'a Member> {
-        let name = name.to_lowercase();
-        self.by_name.iter().find(|(known, _)| *known == name).map(|(_, member)| *member)
-    }
-
-    /// What a row says by itself.
-    fn judge(
-        &self,
-        view: &View<'a>,
-        row: &'a ReplicaRow,
-        lsn: Option<i128>,
-    ) -> Result<(Option<&'a Member>, Choice<'a>), Raised> {
-        let Some(member) = self.get(&row.application_name) else { return self.explain_missing(view, row) };
-        let choice = if row.state != "streaming" {
-            Choice::NotStreaming(&row.state)
-        } else if lsn.is_none() && view.has(Behaviour::SyncNeedsPosition) {
-            Choice::NoPosition
-        } else if view.has(Behaviour::SyncStandbysAreConfirmed) && !is_running(member) {
-            Choice::NotRunning(member.state.as_deref())
-        } else if nosync(view, member)? {
-            Choice::NoSync
-        } else {
-            Choice::Chosen { confirmed: false }
+        let tags = candidate.tags.as_ref().map_err(Clone::clone)?;
+        let is_quorum = self.view.config.quorum_commit_mode;
+        let choice = match self.lag_limit.exceeded_by(candidate.lsn)? {
+            Some(lagging) => lagging,
+            None if is_quorum && tags.nofailover() && wanted <= self.active.len() as i128 => Choice::NoFailover,
+            None => self.choose(candidate, is_ready && (is_quorum || candidate.sync_state == "sync")),
         };
-        Ok((Some(member), choice))
+        // Before 4.0.0 a lagging standby, too, ends the search if none is wanted.
+        let may_end = !matches!(choice, Choice::Lagging { .. }) || !self.view.has(Behaviour::QuorumCommit);
+        self.is_complete = may_end && !is_quorum && wanted <= self.active.len() as i128;
+        Ok(choice)
     }
 
-    /// Why no member belongs to a row.
-    fn explain_missing(
-        &self,
-        view: &View<'a>,
-        row: &'a ReplicaRow,
-    ) -> Result<(Option<&'a Member>, Choice<'a>), Raised> {
-        let name = row.application_name.to_lowercase();
-        let member = view.cluster.members.iter().rev().find(|member| member.name.to_lowercase() == name);
-        let choice = match member {
-            None => Choice::NotAMember,
-            Some(_) if name == view.name.to_lowercase() => Choice::IsLeader,
-            Some(member) if !is_running(member) => Choice::NotRunning(member.state.as_deref()),
-            Some(_) => Choice::NoSync,
-        };
-        Ok((member, choice))
+    fn choose(&mut self, candidate: &Candidate<'a>, confirmed: bool) -> Choice<'a> {
+        add(&self.view, &mut self.active, candidate.name);
+        match (confirmed, self.view.config.quorum_commit_mode) {
+            // In quorum mode connections are counted, not names.
+            (true, true) => self.confirmed.push(candidate.name.to_owned()),
+            (true, false) => add(&self.view, &mut self.confirmed, candidate.name),
+            (false, _) => {}
+        }
+        Choice::Chosen { confirmed }
     }
+}
 
-    /// The standby that a member has to replicate from instead of the leader.
-    ///
+/// How far a standby may be behind.
+struct LagLimit {
+    /// `maximum_lag_on_syncnode`; 0 or less: any distance.
+    allowed_bytes: i128,
+    /// The position of the best standby, or the leader's if there is one standby only.
+    max_lsn: i128,
+}
+
+impl LagLimit {
     /// # Errors
     ///
-    /// The tags `replicatefrom` go round in a circle: Patroni recurses until Python stops it.
-    ///
-    /// Source: patroni/postgresql/sync.py, `_ReplicaList._should_cascade`, 3.3.7 to 3.3.11, 4.0.6 to 4.1.5.
-    fn cascades_from(&self, member: &'a Member, connected: &CaseInsensitiveSet) -> Result<Option<&'a str>, Raised> {
-        let mut current = member;
-        // A chain without a circle ends after as many steps as there are members.
-        for _ in 0..=self.by_name.len() {
-            let Some(from) = replicatefrom(current)? else {
-                let cascades = current.name != member.name && connected.contains(&current.name);
-                return Ok(cascades.then(|| replicatefrom(member).ok().flatten()).flatten());
-            };
-            match self.get(from) {
-                Some(upstream) => current = upstream,
-                None => return Ok(None),
-            }
+    /// A position is null, in releases that do not leave such a standby out.
+    fn of(view: &View<'_>, candidates: &[Candidate<'_>]) -> Result<Self, Raised> {
+        if !view.has(Behaviour::SyncLagIsLimited) {
+            return Ok(Self { allowed_bytes: 0, max_lsn: 0 });
         }
-        Err(Raised::new("RecursionError", "maximum recursion depth exceeded"))
+        let mut max_lsn = if candidates.len() <= 1 { view.local.lsn } else { i128::MIN };
+        for candidate in candidates.iter().filter(|_| 1 < candidates.len()) {
+            max_lsn = max_lsn.max(candidate.lsn.ok_or_else(|| null_in(">"))?);
+        }
+        Ok(Self { allowed_bytes: view.config.maximum_lag_on_syncnode, max_lsn })
     }
-}
 
-fn replicatefrom(member: &Member) -> Result<Option<&str>, Raised> {
-    let tags = member.tags.as_ref().map_err(Clone::clone)?;
-    Ok(tags.replicatefrom.as_deref().filter(|from| !from.is_empty()))
-}
-
-fn nosync(view: &View<'_>, member: &Member) -> Result<bool, Raised> {
-    Ok(member.tags.as_ref().map_err(Clone::clone)?.nosync(view.behaviours))
-}
-
-/// `Member.is_running`
-fn is_running(member: &Member) -> bool {
-    member.state.as_deref() == Some("running")
-}
-
-/// The position that lag is measured against: that of the best standby, or the leader's if there is one standby only.
-fn max_lsn(view: &View<'_>, candidates: &[Candidate<'_>]) -> Result<i128, Raised> {
-    if candidates.len() <= 1 {
-        return Ok(view.local.lsn);
+    fn exceeded_by(&self, lsn: Option<i128>) -> Result<Option<Choice<'static>>, Raised> {
+        let allowed_bytes = self.allowed_bytes;
+        if allowed_bytes <= 0 {
+            return Ok(None);
+        }
+        let lag_bytes = self.max_lsn.saturating_sub(lsn.ok_or_else(|| null_in("-"))?);
+        Ok((allowed_bytes < lag_bytes).then_some(Choice::Lagging { lag_bytes, allowed_bytes }))
     }
-    let known = candidates.iter().map(|candidate| candidate.lsn.ok_or_else(|| null_in(">")));
-    known.reduce(|one, two| Ok(one?.max(two?))).unwrap_or(Ok(view.local.lsn))
 }
 
 /// What Python raises on a position that is null.

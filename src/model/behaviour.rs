@@ -145,6 +145,12 @@ pub enum Behaviour {
     SyncNamesIgnoreCase,
     /// Each limit in `/config` is read on its own.
     LimitsAreReadLeniently,
+    /// `maximum_lag_on_syncnode` exists.
+    SyncNodeLagIsLimited,
+    /// The timeouts are called `primary_start_timeout` and `primary_stop_timeout`, the former names still work.
+    TimeoutsOfPrimary,
+    /// `ttl`, `loop_wait` and `retry_timeout` are adjusted to each other.
+    TimingIsAdjusted,
     /// A standby cluster has no synchronous mode.
     StandbyClusterHasNoSyncMode,
     /// A node keeps its own `nofailover: false` beside a `failover_priority`.
@@ -629,7 +635,7 @@ pub const TABLE: &[Row] = &[
     Row {
         behaviour: Behaviour::EmptySyncLeaderCounts,
         name: "empty-sync-leader-counts",
-        summary: "a /sync whose leader is an empty string is not empty",
+        summary: "a /sync whose leader is an empty string, or anything else but null, is not empty",
         source: "patroni/dcs/__init__.py, SyncState.is_empty",
         pull_request: Some("2614"),
         releases: &[(v(3, 0, 2), Some(v(3, 0, 3)))],
@@ -649,6 +655,30 @@ pub const TABLE: &[Row] = &[
         source: "patroni/config.py, GlobalConfig.get_int",
         pull_request: Some("2619"),
         releases: &[(v(3, 0, 3), None)],
+    },
+    Row {
+        behaviour: Behaviour::SyncNodeLagIsLimited,
+        name: "sync-node-lag-is-limited",
+        summary: "maximum_lag_on_syncnode exists",
+        source: "patroni/config.py, Config.__DEFAULT_CONFIG",
+        pull_request: None,
+        releases: &[(v(2, 0, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::TimeoutsOfPrimary,
+        name: "timeouts-of-primary",
+        summary: "the timeouts are called primary_start_timeout and primary_stop_timeout; the names with master still work",
+        source: "patroni/config.py, Config.__DEFAULT_CONFIG",
+        pull_request: None,
+        releases: &[(v(3, 0, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::TimingIsAdjusted,
+        name: "timing-is-adjusted",
+        summary: "loop_wait and retry_timeout that do not fit into ttl are lowered, too small values raised",
+        source: "patroni/config.py, Config._validate_and_adjust_timeouts",
+        pull_request: None,
+        releases: &[(v(3, 2, 0), None)],
     },
     Row {
         behaviour: Behaviour::StandbyClusterHasNoSyncMode,

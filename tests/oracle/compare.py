@@ -27,8 +27,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 TARGET = pathlib.Path(os.environ.get('CARGO_TARGET_DIR') or TOP / 'target')
 PARTS = ['api', 'ctl', 'leader', 'shutdown', 'race', 'status', 'sync']
-# Fields of a verdict that are not compared, by their path.
-IGNORED = ['version', 'load_logs', 'api.logs', 'ctl.output', 'ctl.note', 'leader.async', 'status.logs']
 # How many disagreements are shown for each part and release.
 SHOWN = 5
 
@@ -191,8 +189,6 @@ def decisions(part, verdict):
 def leaves(verdict, parts):
     """Path and value of everything in a verdict that is compared."""
     def walk(value, path):
-        if is_ignored(path):
-            return
         if isinstance(value, dict) and value:
             for key, inner in value.items():
                 yield from walk(inner, f'{path}.{key}')
@@ -202,10 +198,6 @@ def leaves(verdict, parts):
     for key, value in verdict.items():
         if key not in PARTS or key in parts:
             yield from walk(value, key)
-
-
-def is_ignored(path):
-    return path in IGNORED
 
 
 def without_text(path, value):

@@ -687,6 +687,7 @@ class Env:
             p.tags = p.get_tags()
         # dynamic configuration as a freshly started process would have it
         p.config = config_for(self.dcs, raw_config)
+        self.dcs._loop_wait = p.config['loop_wait']     # as Patroni.reload_config() does
         self.dcs._has_failed = False    # the first failure is logged with its exception
         if GC is not None:
             GC._GlobalConfig__config = {}
@@ -768,8 +769,8 @@ def parse_tags(raw_member):
         return {}
 
 
-def do_api(env, action):
-    body = json.dumps({k: v for k, v in (('leader', action.get('leader')), ('candidate', action.get('candidate')),
+def do_api(env, action, body=None):
+    body = body.encode() if body is not None else json.dumps({k: v for k, v in (('leader', action.get('leader')), ('candidate', action.get('candidate')),
                                          ('scheduled_at', action.get('scheduled_at'))) if v is not None}).encode()
     h = OracleHandler(FakeServer(env.patroni), body)
     out = {}
@@ -1042,13 +1043,14 @@ def run_scenario(sc):
             except Exception:
                 pass
             TAP.take()
-            out['api'] = do_api(api_env, action)
+            out['api'] = do_api(api_env, action, sc.get('request_body'))
         if failover_value is None:
             # what the real AbstractDCS.manual_failover() writes for this request
             sched = action.get('scheduled_at')
             try:
                 import dateutil.parser
                 sched = dateutil.parser.parse(sched) if sched else None
+                sched and sched.isoformat()     # cannot write an offset of a day or more
             except Exception:
                 sched = None
             env.dcs.writes = []

@@ -7,7 +7,7 @@ mod slot_name;
 mod status;
 mod sync_state;
 
-pub use failover_key::{FailoverKey, ScheduledAt};
+pub use failover_key::{FailoverKey, ScheduledAt, ScheduledMoment};
 pub use local::LocalState;
 pub use member::{Member, Tags};
 pub use slot_name::slot_name_from_member_name;
@@ -34,6 +34,12 @@ impl Raised {
     /// The exception `class` with `text`.
     pub fn new(class: &'static str, text: impl Into<String>) -> Self {
         Self { class, text: text.into() }
+    }
+
+    /// What Python raises on a time whose offset is a day or more.
+    pub fn bad_offset() -> Self {
+        let text = "offset must be a timedelta strictly between -timedelta(hours=24) and timedelta(hours=24).";
+        Self::new("ValueError", text)
     }
 
     /// What Python raises on `value.name` when the type of `value` has no such attribute.

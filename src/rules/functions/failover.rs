@@ -4,6 +4,7 @@ use crate::decision::prediction::Question;
 use crate::decision::prediction::evaluation::{Evaluation, evaluate};
 use crate::decision::prediction::facts::Facts;
 use crate::model::cluster::FailoverKey;
+use crate::model::cluster::ScheduledMoment;
 use crate::model::snapshot::RestAnswer;
 use crate::parse::python;
 use crate::parse::tree::{Node, Value};
@@ -108,7 +109,7 @@ pub fn pending_switchover(subject: &Subject<'_>) -> Found {
             .with("is_switchover", request.leader().is_some())
             .with("requested_leader", request.leader().unwrap_or_default())
             .with("is_scheduled", request.scheduled_at.is_some())
-            .with("is_naive", request.scheduled_at.as_ref().is_some_and(|time| time.at.is_none()))
+            .with("is_naive", request.scheduled_at.as_ref().is_some_and(|time| time.at == ScheduledMoment::Naive))
             .with("scheduled_at", request.scheduled_at.as_ref().map(|time| time.text.clone()).unwrap_or_default())
             .with("is_member", scene.member_names().contains(&candidate))
             .with("is_sync_standby", is_sync),
