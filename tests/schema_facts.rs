@@ -19,17 +19,15 @@ const OTHER_KINDS: &[(&str, &str)] = &[
     ("bootstrap.dcs.postgresql.parameters.max_replication_slots", "Patroni replaces less than 4 by its default"),
     ("bootstrap.dcs.postgresql.parameters.max_wal_senders", "Patroni replaces less than 3 by its default"),
     ("bootstrap.dcs.postgresql.parameters.max_worker_processes", "Patroni replaces less than 2 by its default"),
+    ("bootstrap.dcs.standby_cluster.port", "there is no port below 1"),
     ("consul.port", "there is no port below 1"),
     ("consul.scheme", "there are two protocols"),
     ("etcd.protocol", "there are two protocols"),
     ("etcd3.protocol", "there are two protocols"),
     ("exhibitor.port", "there is no port below 1"),
     ("kubernetes.ports[].port", "there is no port below 1"),
-    ("bootstrap.initdb", "Patroni takes a mapping, too"),
     ("postgresql.parameters", "any parameter may stand there; the validator looks at one"),
-    ("postgresql.parameters.unix_socket_directories", "a parameter like any other"),
     ("bootstrap.dcs.postgresql.parameters", "any parameter may stand there; the validator looks at six"),
-    ("restapi.verify_client", "Patroni converts it to lower case"),
 ];
 
 /// Keys whose releases their last word does not tell, and the reason.
@@ -52,10 +50,10 @@ const COMMON_WORDS: &[(&str, &str)] = &[
     ("citus.database", "the word of postgresql"),
     ("log.mode", "the word of watchdog; patroni/log.py since 4.0.0"),
     ("raft.password", "patroni/dcs/raft.py since 2.0.1"),
-    ("ignore_slots[].name", "a common word; with ignore_slots"),
-    ("ignore_slots[].type", "a common word; with ignore_slots"),
-    ("ignore_slots[].database", "a common word; with ignore_slots"),
-    ("ignore_slots[].plugin", "a common word; with ignore_slots"),
+    ("ignore_slots.[].name", "a common word; with ignore_slots"),
+    ("ignore_slots.[].type", "a common word; with ignore_slots"),
+    ("ignore_slots.[].database", "a common word; with ignore_slots"),
+    ("ignore_slots.[].plugin", "a common word; with ignore_slots"),
 ];
 
 #[derive(Debug)]
@@ -90,8 +88,8 @@ fn facts() -> (BTreeSet<PatroniVersion>, Vec<Fact>) {
 
 /// The row of a path as the validator writes it.
 fn row(path: &str) -> Option<&'static Key> {
-    let path = path.replace("[].", "[]\n.");
-    let segments: Vec<&str> = path.split('.').map(str::trim_end).collect();
+    let path = path.replace("[].", ".[].");
+    let segments: Vec<&str> = path.split('.').collect();
     match segments.as_slice() {
         ["bootstrap", "dcs", below @ ..] if !below.is_empty() => find(Document::Dynamic, below),
         all => find(Document::Local, all),
@@ -117,8 +115,7 @@ fn every_key_of_every_validator_is_in_the_schema() {
     let mut wrong = Vec::new();
     for fact in facts.iter().filter(|fact| fact.what == "validator") {
         let Some(key) = row(&fact.name).filter(|key| !key.path.ends_with(".*")) else {
-            let is_parameter = fact.name.starts_with("postgresql.parameters.");
-            if !is_parameter && !NEVER_READ.iter().any(|(name, _)| *name == fact.name) {
+            if !NEVER_READ.iter().any(|(name, _)| *name == fact.name) {
                 wrong.push(format!("{} is not in the schema", fact.name));
             }
             continue;
@@ -140,6 +137,24 @@ fn every_key_of_every_validator_is_in_the_schema() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn the_schema_tells_what_the_validator_looks_at() {
+    let (_, facts) = facts();
+    let looked_at: BTreeSet<String> = facts
+        .iter()
+        .filter(|fact| fact.what == "validator" && fact.releases.contains(&newest()))
+        .map(|fact| fact.name.replace("[].", ".[]."))
+        .collect();
+    for key in keys() {
+        let is_looked_at = key.expansions().iter().any(|path| {
+            let path = path.join(".");
+            let is_local = key.place != Place::Dynamic && looked_at.contains(&path);
+            is_local || key.place != Place::Local && looked_at.contains(&format!("bootstrap.dcs.{path}"))
+        });
+        assert_eq!(key.is_validated, is_looked_at, "{}", key.path);
+    }
+}
+
 /// Whether the validator asks for this kind.
 fn agrees(kind: &Kind, asked: &Json) -> bool {
     let name = asked.as_str().unwrap_or_default();
@@ -154,7 +169,9 @@ fn agrees(kind: &Kind, asked: &Json) -> bool {
             ];
             let limits: serde_json::Map<String, Json> =
                 limits.into_iter().filter_map(|(name, limit)| Some((name.to_owned(), limit?))).collect();
-            asked["integer"] == Json::from(limits.clone()) || name == "integer" && limits.is_empty()
+            let is_exact = name == "integer" || asked["exact"] == true;
+            (asked["integer"] == Json::from(limits.clone()) || name == "integer" && limits.is_empty())
+                && is_exact == number.exact
         }
         Kind::Text | Kind::Name | Kind::Path => {
             ["string", "directory", "validate_data_dir", "validate_binary_name"].contains(&name)
@@ -162,11 +179,13 @@ fn agrees(kind: &Kind, asked: &Json) -> bool {
         Kind::Enum { values, any_case, .. } => {
             let mut values = values.to_vec();
             values.sort_unstable();
-            asked["enum"] == json!(values) && asked["any_case"] == *any_case
+            asked["enum"] == json!(values) && asked["any_case"] == *any_case || name == "validate_watchdog_mode"
         }
-        Kind::Address => ["validate_host_port", "validate_connect_address"].contains(&name),
-        Kind::Listen { several: false } => name == "validate_host_port_listen",
-        Kind::Listen { several: true } => name == "validate_host_port_listen_multiple_hosts",
+        Kind::Address { .. } => ["validate_host_port", "validate_connect_address"].contains(&name),
+        Kind::Addresses => asked["any"] == json!(["comma_separated_host_port", ["validate_host_port"]]),
+        Kind::Listen { several: false, .. } => name == "validate_host_port_listen",
+        Kind::Listen { several: true, .. } => name == "validate_host_port_listen_multiple_hosts",
+        Kind::Lenient(kind, _) => agrees(kind, asked),
         Kind::Ip => asked["any"] == json!(["is_ipv4_address", "is_ipv6_address"]),
         Kind::List(item) => {
             asked.as_array().is_some_and(|items| agrees(item, &items[0])) || name == "validate_host_port_list"
@@ -265,7 +284,7 @@ fn keys_come_and_go_with_their_words() {
         let releases: BTreeSet<PatroniVersion> =
             recorded.iter().filter(|release| key.is_in(**release)).copied().collect();
         for path in key.expansions() {
-            let word = path.last().map_or("", |name| name.trim_end_matches("[]"));
+            let word = path.last().copied().unwrap_or_default();
             let theirs = words.get(word).copied().unwrap_or(&recorded);
             let is_listed = COMMON_WORDS.iter().any(|(name, _)| *name == key.path);
             let later_variants = key.path.contains(".*.") && word == "*";
@@ -293,8 +312,8 @@ fn rows_are_complete_and_alone() {
                 if let [above @ .., _] = path.as_slice()
                     && let Some(last) = above.last()
                 {
-                    let list = [&above[..above.len() - 1], &[last.trim_end_matches("[]")]].concat();
-                    assert!(find(*document, above).or(find(*document, &list)).is_some(), "{path:?} has a section");
+                    let is_list = *last == "[]" && find(*document, &above[..above.len() - 1]).is_some();
+                    assert!(is_list || find(*document, above).is_some(), "{path:?} has a section");
                 }
             }
         }

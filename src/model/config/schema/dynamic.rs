@@ -29,7 +29,9 @@ pub(super) const KEYS: &[Key] = &[
     )
     .default("-1")
     .releases(&[(v(2, 0, 2), None)]),
-    dynamic("max_timelines_history", PARSED.kind(), "Timelines that are kept in the DCS; 0: all.").default("0"),
+    dynamic("max_timelines_history", PARSED.kind(), "Timelines that are kept in the DCS; 0: all.")
+        .default("0")
+        .unchecked(),
     dynamic(
         "primary_start_timeout",
         PARSED.minimum(0).unit("s").kind(),
@@ -46,10 +48,12 @@ pub(super) const KEYS: &[Key] = &[
     .releases(ENDS),
     dynamic("master_start_timeout", PARSED.minimum(0).unit("s").kind(), "Older name of primary_start_timeout.")
         .default("300")
-        .standing(Standing::Renamed("primary_start_timeout")),
+        .standing(Standing::Renamed("primary_start_timeout"))
+        .unchecked(),
     dynamic("master_stop_timeout", PARSED.minimum(0).unit("s").kind(), "Older name of primary_stop_timeout.")
         .default("0")
-        .standing(Standing::Renamed("primary_stop_timeout")),
+        .standing(Standing::Renamed("primary_stop_timeout"))
+        .unchecked(),
     dynamic(
         "synchronous_mode",
         Kind::Or(&[SWITCH, one_of(&["quorum"], true)]),
@@ -60,9 +64,12 @@ pub(super) const KEYS: &[Key] = &[
     dynamic("synchronous_node_count", PARSED.minimum(1).kind(), "Standbys that confirm a commit.").default("1"),
     dynamic("failsafe_mode", SWITCH, "The leader goes on without the DCS while it reaches every member.")
         .default("false")
-        .releases(ENDS),
-    dynamic("check_timeline", SWITCH, "Members on an older timeline do not become leader.").default("false"),
-    dynamic("pause", SWITCH, "Maintenance mode; patronictl pause sets it.").default("false"),
+        .releases(ENDS)
+        .unchecked(),
+    dynamic("check_timeline", SWITCH, "Members on an older timeline do not become leader.")
+        .default("false")
+        .unchecked(),
+    dynamic("pause", SWITCH, "Maintenance mode; patronictl pause sets it.").default("false").unchecked(),
     dynamic(
         "member_slots_ttl",
         PARSED.minimum(0).base("s").kind(),
@@ -70,54 +77,70 @@ pub(super) const KEYS: &[Key] = &[
     )
     .default("1800")
     .releases(&[(v(4, 0, 0), None)]),
-    dynamic("slots", Kind::Map(&Kind::Any), "Replication slots that outlive a failover, by name."),
-    dynamic("permanent_slots", Kind::Map(&Kind::Any), "Older name of slots.").standing(Standing::Renamed("slots")),
+    dynamic("slots", Kind::Map(&Kind::Any), "Replication slots that outlive a failover, by name.").unchecked(),
+    dynamic("permanent_slots", Kind::Map(&Kind::Any), "Older name of slots.")
+        .standing(Standing::Renamed("slots"))
+        .unchecked(),
     dynamic("permanent_replication_slots", Kind::Map(&Kind::Any), "Older name of slots.")
-        .standing(Standing::Renamed("slots")),
-    dynamic("slots|permanent_slots|permanent_replication_slots.*", Kind::Or(&[Kind::Section, Kind::Any]), "A slot."),
+        .standing(Standing::Renamed("slots"))
+        .unchecked(),
+    dynamic("slots|permanent_slots|permanent_replication_slots.*", Kind::Or(&[Kind::Section, Kind::Any]), "A slot.")
+        .unchecked(),
     dynamic(
         "slots|permanent_slots|permanent_replication_slots.*.type",
         one_of(&["physical", "logical"], false),
         "Its type.",
     )
-    .default("physical"),
-    dynamic("slots|permanent_slots|permanent_replication_slots.*.database", Kind::Name, "Database of a logical slot."),
+    .default("physical")
+    .unchecked(),
+    dynamic("slots|permanent_slots|permanent_replication_slots.*.database", Kind::Name, "Database of a logical slot.")
+        .unchecked(),
     dynamic(
         "slots|permanent_slots|permanent_replication_slots.*.plugin",
         Kind::Text,
         "Output plugin of a logical slot.",
-    ),
+    )
+    .unchecked(),
     dynamic(
         "slots|permanent_slots|permanent_replication_slots.*.cluster_type",
         one_of(&["primary", "standby"], false),
         "Whether it is kept in the primary cluster or a standby cluster only.",
     )
-    .releases(&[(v(4, 1, 0), None)]),
+    .releases(&[(v(4, 1, 0), None)])
+    .unchecked(),
     dynamic("ignore_slots", Kind::List(&Kind::Section), "Slots that Patroni leaves alone.")
         .default("[]")
-        .releases(&[(v(2, 0, 2), None)]),
-    dynamic("ignore_slots[].name", Kind::Name, "Name of the slot.").releases(&[(v(2, 0, 2), None)]),
-    dynamic("ignore_slots[].type", one_of(&["physical", "logical"], false), "Its type.")
-        .releases(&[(v(2, 0, 2), None)]),
-    dynamic("ignore_slots[].database", Kind::Name, "Its database.").releases(&[(v(2, 0, 2), None)]),
-    dynamic("ignore_slots[].plugin", Kind::Text, "Its output plugin.").releases(&[(v(2, 0, 2), None)]),
+        .releases(&[(v(2, 0, 2), None)])
+        .unchecked(),
+    dynamic("ignore_slots.[].name", Kind::Name, "Name of the slot.").releases(&[(v(2, 0, 2), None)]).unchecked(),
+    dynamic("ignore_slots.[].type", one_of(&["physical", "logical"], false), "Its type.")
+        .releases(&[(v(2, 0, 2), None)])
+        .unchecked(),
+    dynamic("ignore_slots.[].database", Kind::Name, "Its database.").releases(&[(v(2, 0, 2), None)]).unchecked(),
+    dynamic("ignore_slots.[].plugin", Kind::Text, "Its output plugin.").releases(&[(v(2, 0, 2), None)]).unchecked(),
     dynamic("standby_cluster", Kind::Section, "Makes the cluster a standby of another one."),
     dynamic("standby_cluster.host", Kind::Text, "Where to stream from; several with commas between since 2.1.3."),
-    dynamic("standby_cluster.port", INT.maximum(65_535).kind(), "Its port."),
+    dynamic("standby_cluster.port", INT.minimum(1).maximum(65_535).exact().kind(), "Its port."),
     dynamic("standby_cluster.primary_slot_name", Kind::Text, "The slot to stream from."),
     dynamic("standby_cluster.create_replica_methods", TEXTS, "Ways to create the standby leader.")
         .default("[basebackup]"),
     dynamic("standby_cluster.restore_command", Kind::Text, "Command that fetches WAL from the archive."),
     dynamic("standby_cluster.archive_cleanup_command", Kind::Text, "Command that removes old WAL from the archive."),
-    dynamic("standby_cluster.recovery_min_apply_delay", Kind::Text, "How long changes wait before they are applied."),
+    dynamic(
+        "standby_cluster.recovery_min_apply_delay",
+        Kind::Lenient(&Kind::Text, &[PARSED.kind()]),
+        "How long changes wait before they are applied.",
+    ),
     dynamic("postgresql.use_slots", SWITCH, "Replication slots for the members.").default("true"),
     // ---------------------------------------------------------------------------- parameters that Patroni hands to PostgreSQL itself
     dynamic("postgresql.parameters.wal_level", one_of(&["hot_standby", "replica", "logical"], true), "What WAL holds.")
         .default("hot_standby")
-        .apply(PG),
+        .apply(PG)
+        .unchecked(),
     dynamic("postgresql.parameters.hot_standby", SWITCH, "Standbys answer queries; has to stay on.")
         .default("on")
-        .apply(PG),
+        .apply(PG)
+        .unchecked(),
     dynamic("postgresql.parameters.max_connections", PARSED.minimum(25).maximum(262_143).kind(), "Connections.")
         .default("100")
         .apply(PG),
@@ -133,13 +156,15 @@ pub(super) const KEYS: &[Key] = &[
         PARSED.minimum(1).kind(),
         "WAL that is kept for standbys; PostgreSQL 12 or older.",
     )
-    .default("8"),
+    .default("8")
+    .unchecked(),
     dynamic(
         "postgresql.parameters.wal_keep_size",
         PARSED.minimum(16).base("MB").kind(),
         "WAL that is kept for standbys; PostgreSQL 13 or newer.",
     )
-    .default("128MB"),
+    .default("128MB")
+    .unchecked(),
     dynamic(
         "postgresql.parameters.max_prepared_transactions",
         PARSED.minimum(0).maximum(262_143).kind(),
@@ -156,7 +181,8 @@ pub(super) const KEYS: &[Key] = &[
     .apply(PG),
     dynamic("postgresql.parameters.track_commit_timestamp", SWITCH, "Keeps the time of every commit.")
         .default("off")
-        .apply(PG),
+        .apply(PG)
+        .unchecked(),
     dynamic(
         "postgresql.parameters.max_replication_slots",
         PARSED.minimum(4).maximum(262_143).kind(),
@@ -173,5 +199,6 @@ pub(super) const KEYS: &[Key] = &[
     .apply(PG),
     dynamic("postgresql.parameters.wal_log_hints", SWITCH, "Makes pg_rewind possible; forced on before 4.0.0.")
         .default("on")
-        .apply(PG),
+        .apply(PG)
+        .unchecked(),
 ];

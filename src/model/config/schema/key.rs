@@ -54,6 +54,8 @@ pub struct Number {
     pub base_unit: Option<&'static str>,
     /// The unit for people, where there is no base unit: `s`, `bytes`.
     pub unit: &'static str,
+    /// Whether `patroni --validate-config` takes a number only, no text that Patroni reads as one.
+    pub exact: bool,
 }
 
 /// What a value has to be.
@@ -69,21 +71,28 @@ pub enum Kind {
     Name,
     /// A path on the node's disk.
     Path,
-    /// One of these texts.
+    /// One of these texts; `off` is also `false`, which is what YAML makes of it.
     Enum {
         /// The texts, the default first if there is one.
         values: &'static [&'static str],
         /// Whether the case of letters does not count.
         any_case: bool,
-        /// Other spellings that Patroni takes, but `patroni --validate-config` refuses.
+        /// Further texts that Patroni takes in any case of letters and `patroni --validate-config` refuses.
         also: &'static [&'static str],
     },
-    /// `host:port`; for others to connect to, or of a server.
-    Address,
-    /// `host:port` to listen on; several hosts with commas between.
+    /// `host:port`, to connect to.
+    Address {
+        /// Whether there is no default port.
+        needs_port: bool,
+    },
+    /// A list of `host:port`, or a text with commas between them.
+    Addresses,
+    /// `host:port`, to listen on.
     Listen {
-        /// Whether there may be several.
+        /// Whether there may be several hosts, with commas between.
         several: bool,
+        /// Whether there is no default port.
+        needs_port: bool,
     },
     /// An IPv4 or IPv6 address.
     Ip,
@@ -95,6 +104,8 @@ pub enum Kind {
     Map(&'static Kind),
     /// Any of these.
     Or(&'static [Kind]),
+    /// This, and others that Patroni takes and `patroni --validate-config` refuses.
+    Lenient(&'static Kind, &'static [Kind]),
     /// Whatever stands there.
     Any,
 }
@@ -151,7 +162,7 @@ pub enum Environment {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Key {
     /// Its place below the root of its configuration: names with dots between. `a|b` is either of two names, `*` any name,
-    /// and `name[]` the items of a list.
+    /// and `[]` the items of a list.
     pub path: &'static str,
     /// Which configuration it is read from.
     pub place: Place,
@@ -171,6 +182,8 @@ pub struct Key {
     pub environment: Environment,
     /// The releases that read it from the environment, where these are others.
     pub environment_releases: Option<Releases>,
+    /// Whether `patroni --validate-config` of the newest release looks at it.
+    pub is_validated: bool,
     /// A sentence for people.
     pub summary: &'static str,
 }
@@ -230,7 +243,7 @@ impl Key {
 }
 
 fn fits(segment: &str, name: &str) -> bool {
-    segment == "*" && !name.ends_with("[]") || segment.split('|').any(|known| known == name)
+    segment == "*" && name != "[]" || segment.split('|').any(|known| known == name)
 }
 
 fn holds(releases: Releases, version: PatroniVersion) -> bool {
@@ -261,6 +274,7 @@ pub(super) const fn local(path: &'static str, kind: Kind, summary: &'static str)
         standing: Standing::Current,
         environment: Environment::No,
         environment_releases: None,
+        is_validated: true,
         summary,
     }
 }
@@ -296,6 +310,11 @@ impl Key {
         Self { standing, ..self }
     }
 
+    /// Not looked at by `patroni --validate-config`.
+    pub(super) const fn unchecked(self) -> Self {
+        Self { is_validated: false, ..self }
+    }
+
     /// In the environment by its whole path.
     pub(super) const fn env(self) -> Self {
         self.env_as(Environment::Path(0))
@@ -312,7 +331,7 @@ impl Key {
 
 impl Number {
     const fn read(reading: Reading) -> Self {
-        Self { reading, minimum: None, maximum: None, multiple_of: None, base_unit: None, unit: "" }
+        Self { reading, minimum: None, maximum: None, multiple_of: None, base_unit: None, unit: "", exact: false }
     }
 
     pub(super) const fn minimum(self, minimum: i64) -> Self {
@@ -325,6 +344,10 @@ impl Number {
 
     pub(super) const fn multiple_of(self, multiple_of: i64) -> Self {
         Self { multiple_of: Some(multiple_of), ..self }
+    }
+
+    pub(super) const fn exact(self) -> Self {
+        Self { exact: true, ..self }
     }
 
     pub(super) const fn unit(self, unit: &'static str) -> Self {

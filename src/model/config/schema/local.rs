@@ -6,8 +6,9 @@ use super::key::{
 
 const RESTART: Apply = Apply::Restart;
 const BOOTSTRAP: Apply = Apply::Bootstrap;
-const PORT: Kind = INT.minimum(1).maximum(65_535).kind();
-const ADDRESSES: Kind = Kind::Or(&[Kind::List(&Kind::Address), Kind::Text]);
+const PORT: Kind = INT.minimum(1).maximum(65_535).exact().kind();
+const SERVER: Kind = Kind::Address { needs_port: false };
+const PEER: Kind = Kind::Address { needs_port: true };
 const TEXT_MAP: Kind = Kind::Map(&Kind::Any);
 
 /// The rows.
@@ -20,17 +21,26 @@ pub(super) const KEYS: &[Key] = &[
     local("namespace", Kind::Name, "Where the DCS keeps the keys of clusters.")
         .default("/service")
         .apply(RESTART)
-        .env(),
-    local("thread_pool_size", INT.minimum(5).kind(), "Threads that ask other members; fewer than 5 count as 5.")
-        .default("5")
-        .apply(RESTART)
-        .releases(THREADS)
-        .env(),
-    local("thread_stack_size", PARSED.minimum(65_536).multiple_of(65_536).base("B").kind(), "Stack of each thread.")
-        .default("524288")
-        .apply(RESTART)
-        .releases(THREADS)
-        .env(),
+        .env()
+        .unchecked(),
+    local(
+        "thread_pool_size",
+        INT.minimum(5).exact().kind(),
+        "Threads that ask other members; fewer than 5 count as 5.",
+    )
+    .default("5")
+    .apply(RESTART)
+    .releases(THREADS)
+    .env(),
+    local(
+        "thread_stack_size",
+        PARSED.minimum(65_536).multiple_of(65_536).base("B").exact().kind(),
+        "Stack of each thread.",
+    )
+    .default("524288")
+    .apply(RESTART)
+    .releases(THREADS)
+    .env(),
     // ---------------------------------------------------------------------------------------------------- log
     local("log", Kind::Section, "Patroni's own log."),
     local("log.type", one_of(&["plain", "json"], false), "Form of the lines.")
@@ -58,11 +68,15 @@ pub(super) const KEYS: &[Key] = &[
     local("log.static_fields", TEXT_MAP, "Fields that every line of type json has.")
         .releases(&[(v(3, 3, 0), None)])
         .env(),
-    local("log.max_queue_size", AS_IS.kind(), "Lines that wait to be written; more are dropped.").default("1000").env(),
+    local("log.max_queue_size", AS_IS.exact().kind(), "Lines that wait to be written; more are dropped.")
+        .default("1000")
+        .env(),
     local("log.dir", Kind::Path, "Directory of log files; without it the log goes to standard error.").env(),
-    local("log.file_num", INT.kind(), "Old log files that are kept.").default("4").env(),
-    local("log.file_size", INT.unit("bytes").kind(), "Size at which a new log file begins.").default("25000000").env(),
-    local("log.mode", PARSED.minimum(0).maximum(0o777).kind(), "Permissions of log files.")
+    local("log.file_num", INT.exact().kind(), "Old log files that are kept.").default("4").env(),
+    local("log.file_size", INT.unit("bytes").exact().kind(), "Size at which a new log file begins.")
+        .default("25000000")
+        .env(),
+    local("log.mode", PARSED.minimum(0).maximum(0o777).exact().kind(), "Permissions of log files.")
         .releases(&[(v(4, 0, 0), None)])
         .env(),
     local("log.loggers", TEXT_MAP, "Levels of single Python modules.").env(),
@@ -80,42 +94,57 @@ pub(super) const KEYS: &[Key] = &[
         .apply(BOOTSTRAP),
     local(
         "bootstrap.initdb",
-        Kind::Or(&[Kind::List(&Kind::Or(&[Kind::Text, TEXT_MAP])), TEXT_MAP]),
+        Kind::Lenient(&Kind::List(&Kind::Or(&[Kind::Text, TEXT_MAP])), &[TEXT_MAP]),
         "Options of initdb.",
     )
     .apply(BOOTSTRAP),
     local("bootstrap.post_bootstrap", Kind::Text, "Command that runs when the cluster is initialised.")
-        .apply(BOOTSTRAP),
+        .apply(BOOTSTRAP)
+        .unchecked(),
     local("bootstrap.post_init", Kind::Text, "Older name of post_bootstrap.")
         .standing(Standing::Renamed("bootstrap.post_bootstrap"))
-        .apply(BOOTSTRAP),
-    local("bootstrap.pg_hba", TEXTS, "Lines for pg_hba.conf, used only without postgresql.pg_hba.").apply(BOOTSTRAP),
+        .apply(BOOTSTRAP)
+        .unchecked(),
+    local("bootstrap.pg_hba", TEXTS, "Lines for pg_hba.conf, used only without postgresql.pg_hba.")
+        .apply(BOOTSTRAP)
+        .unchecked(),
     local("bootstrap.users", Kind::Section, "Roles to create.")
         .apply(BOOTSTRAP)
         .standing(Standing::Deprecated("create roles with bootstrap.post_bootstrap"))
-        .releases(&[(v(2, 0, 0), Some(v(4, 0, 0)))]),
-    local("bootstrap.users.*", Kind::Section, "A role.").apply(BOOTSTRAP).releases(&[(v(2, 0, 0), Some(v(4, 0, 0)))]),
+        .releases(&[(v(2, 0, 0), Some(v(4, 0, 0)))])
+        .unchecked(),
+    local("bootstrap.users.*", Kind::Section, "A role.")
+        .apply(BOOTSTRAP)
+        .releases(&[(v(2, 0, 0), Some(v(4, 0, 0)))])
+        .unchecked(),
     local("bootstrap.users.*.password", Kind::Text, "Its password.")
         .apply(BOOTSTRAP)
-        .releases(&[(v(2, 0, 0), Some(v(4, 0, 0)))]),
+        .releases(&[(v(2, 0, 0), Some(v(4, 0, 0)))])
+        .unchecked(),
     local("bootstrap.users.*.options", TEXTS, "Its attributes.")
         .apply(BOOTSTRAP)
-        .releases(&[(v(2, 0, 0), Some(v(4, 0, 0)))]),
-    local("bootstrap.*", Kind::Section, "A custom way to initialise the cluster.").apply(BOOTSTRAP),
+        .releases(&[(v(2, 0, 0), Some(v(4, 0, 0)))])
+        .unchecked(),
+    local("bootstrap.*", Kind::Section, "A custom way to initialise the cluster.").apply(BOOTSTRAP).unchecked(),
     local("bootstrap.*.command", Kind::Text, "The command; the section's other keys become its options.")
-        .apply(BOOTSTRAP),
+        .apply(BOOTSTRAP)
+        .unchecked(),
     local("bootstrap.*.no_params", TRUTHY, "Calls the command without --scope and --datadir.")
         .default("false")
-        .apply(BOOTSTRAP),
+        .apply(BOOTSTRAP)
+        .unchecked(),
     local("bootstrap.*.keep_existing_recovery_conf", TRUTHY, "Leaves the recovery settings that the command wrote.")
         .default("false")
-        .apply(BOOTSTRAP),
-    local("bootstrap.*.recovery_conf", TEXT_MAP, "Recovery settings for the first start.").apply(BOOTSTRAP),
-    local("bootstrap.*.*", Kind::Any, "An option of the command.").apply(BOOTSTRAP),
+        .apply(BOOTSTRAP)
+        .unchecked(),
+    local("bootstrap.*.recovery_conf", TEXT_MAP, "Recovery settings for the first start.").apply(BOOTSTRAP).unchecked(),
+    local("bootstrap.*.*", Kind::Any, "An option of the command.").apply(BOOTSTRAP).unchecked(),
     // ---------------------------------------------------------------------------------------------------- restapi
     local("restapi", Kind::Section, "The node's REST API.").need(Need::Patroni),
-    local("restapi.listen", Kind::Listen { several: false }, "Address to listen on.").need(Need::Patroni).env(),
-    local("restapi.connect_address", Kind::Address, "Address under which others reach it; default: that of listen.")
+    local("restapi.listen", Kind::Listen { several: false, needs_port: true }, "Address to listen on.")
+        .need(Need::Patroni)
+        .env(),
+    local("restapi.connect_address", PEER, "Address under which others reach it; default: that of listen.")
         .need(Need::Validator)
         .env(),
     local("restapi.authentication", Kind::Section, "Credentials that unsafe requests need."),
@@ -126,7 +155,8 @@ pub(super) const KEYS: &[Key] = &[
         .need(Need::Patroni)
         .env_as(Environment::Prefixed("RESTAPI_")),
     local("restapi.auth", Kind::Text, "Credentials as user:password.")
-        .standing(Standing::Renamed("restapi.authentication")),
+        .standing(Standing::Renamed("restapi.authentication"))
+        .unchecked(),
     local("restapi.certfile", Kind::Path, "Certificate; with it the API speaks TLS.").env(),
     local("restapi.keyfile", Kind::Path, "Key of the certificate.").env(),
     local("restapi.keyfile_password", Kind::Text, "Password of the key.").releases(&[(v(2, 0, 2), None)]).env(),
@@ -134,7 +164,11 @@ pub(super) const KEYS: &[Key] = &[
     local("restapi.ciphers", Kind::Text, "Permitted ciphers.").releases(&[(v(2, 0, 2), None)]).env(),
     local(
         "restapi.verify_client",
-        one_of(&["none", "optional", "required"], true),
+        Kind::Enum {
+            values: &["none", "optional", "required"],
+            any_case: false,
+            also: &["none", "optional", "required"],
+        },
         "Whether clients need a certificate.",
     )
     .default("none")
@@ -148,11 +182,15 @@ pub(super) const KEYS: &[Key] = &[
         .env(),
     local("restapi.http_extra_headers", TEXT_MAP, "Headers of every answer.").env(),
     local("restapi.https_extra_headers", TEXT_MAP, "Headers of every answer over TLS.").env(),
-    local("restapi.request_queue_size", INT.minimum(0).maximum(4096).kind(), "Connections that wait to be accepted.")
-        .default("5")
-        .releases(&[(v(3, 0, 3), None)])
-        .apply(RESTART)
-        .env(),
+    local(
+        "restapi.request_queue_size",
+        INT.minimum(0).maximum(4096).exact().kind(),
+        "Connections that wait to be accepted.",
+    )
+    .default("5")
+    .releases(&[(v(3, 0, 3), None)])
+    .apply(RESTART)
+    .env(),
     local(
         "restapi.server_tokens",
         one_of(&["original", "minimal", "productonly"], true),
@@ -161,10 +199,14 @@ pub(super) const KEYS: &[Key] = &[
     .default("original")
     .releases(&[(v(4, 1, 0), None)])
     .env(),
-    local("restapi.thread_pool_size", INT.minimum(5).kind(), "Threads that answer requests; fewer than 5 count as 5.")
-        .default("5")
-        .apply(RESTART)
-        .releases(THREADS),
+    local(
+        "restapi.thread_pool_size",
+        INT.minimum(5).exact().kind(),
+        "Threads that answer requests; fewer than 5 count as 5.",
+    )
+    .default("5")
+    .apply(RESTART)
+    .releases(THREADS),
     // ---------------------------------------------------------------------------------------------------- ctl
     local("ctl", Kind::Section, "How patronictl and other members speak with REST APIs."),
     local("ctl.insecure", TRUTHY, "Trusts any certificate.").default("false").env(),
@@ -174,46 +216,47 @@ pub(super) const KEYS: &[Key] = &[
     local("ctl.keyfile", Kind::Path, "Key of the certificate.").env(),
     local("ctl.keyfile_password", Kind::Text, "Password of the key.").releases(&[(v(2, 1, 3), None)]).env(),
     local("ctl.authentication", Kind::Section, "Credentials for unsafe requests; default: restapi.authentication.")
-        .releases(&[(v(3, 1, 0), None)]),
+        .releases(&[(v(3, 1, 0), None)])
+        .unchecked(),
     local("ctl.authentication.username", Kind::Name, "User name.")
         .need(Need::Patroni)
         .releases(&[(v(3, 1, 0), None)])
-        .env_as(Environment::Prefixed("CTL_")),
+        .env_as(Environment::Prefixed("CTL_"))
+        .unchecked(),
     local("ctl.authentication.password", Kind::Text, "Password.")
         .need(Need::Patroni)
         .releases(&[(v(3, 1, 0), None)])
-        .env_as(Environment::Prefixed("CTL_")),
+        .env_as(Environment::Prefixed("CTL_"))
+        .unchecked(),
     local("ctl.auth", Kind::Text, "Credentials as user:password.")
         .standing(Standing::Renamed("ctl.authentication"))
-        .releases(&[(v(3, 1, 0), None)]),
+        .releases(&[(v(3, 1, 0), None)])
+        .unchecked(),
     // ---------------------------------------------------------------------------------------------------- watchdog, tags, citus
     local("watchdog", Kind::Section, "The watchdog that resets a node whose Patroni hangs."),
     local(
         "watchdog.mode",
-        Kind::Or(&[
-            Kind::Enum {
-                values: &["automatic", "required", "off"],
-                any_case: true,
-                also: &["auto", "require", "disable", "disabled"],
-            },
-            Kind::Enum { values: &["False"], any_case: false, also: &[] },
-        ]),
+        Kind::Enum {
+            values: &["automatic", "required", "off"],
+            any_case: false,
+            also: &["auto", "automatic", "require", "required", "off", "disable", "disabled"],
+        },
         "Whether the leader needs a watchdog.",
     )
     .default("automatic"),
     local("watchdog.device", Kind::Path, "The device.").default("/dev/watchdog"),
     local(
         "watchdog.safety_margin",
-        AS_IS.minimum(-1).unit("s").kind(),
+        AS_IS.minimum(-1).unit("s").exact().kind(),
         "How long before the leader key expires it resets; -1: half of ttl.",
     )
     .default("5"),
-    local("watchdog.driver", Kind::Text, "The driver.").default("default"),
+    local("watchdog.driver", Kind::Text, "The driver.").default("default").unchecked(),
     local("tags", Kind::Section, "What the node tells about itself, and how others treat it."),
     local("tags.nofailover", TRUTHY, "Never becomes leader.").default("false"),
     local(
         "tags.failover_priority",
-        PARSED.minimum(0).kind(),
+        PARSED.minimum(0).exact().kind(),
         "Rank among equally healthy candidates; 0: never becomes leader.",
     )
     .default("1")
@@ -221,7 +264,7 @@ pub(super) const KEYS: &[Key] = &[
     local("tags.nosync", TRUTHY, "Is never a synchronous standby.").default("false"),
     local(
         "tags.sync_priority",
-        PARSED.minimum(0).kind(),
+        PARSED.minimum(0).exact().kind(),
         "Rank among candidates for a synchronous standby; 0: never one.",
     )
     .default("1")
@@ -232,11 +275,11 @@ pub(super) const KEYS: &[Key] = &[
     local("tags.nostream", Kind::Boolean(super::Truth::Parsed), "Reads WAL from the archive alone.")
         .default("false")
         .releases(&[(v(3, 3, 0), None)]),
-    local("tags.*", Kind::Any, "A tag of your own."),
+    local("tags.*", Kind::Any, "A tag of your own.").unchecked(),
     local("citus", Kind::Section, "Makes the cluster a group of a Citus cluster.")
         .releases(&[(v(3, 0, 0), None)])
         .apply(RESTART),
-    local("citus.group", AS_IS.minimum(0).kind(), "Number of the group; 0 is the coordinator.")
+    local("citus.group", AS_IS.minimum(0).exact().kind(), "Number of the group; 0 is the coordinator.")
         .need(Need::Patroni)
         .releases(&[(v(3, 0, 0), None)])
         .apply(RESTART)
@@ -249,8 +292,8 @@ pub(super) const KEYS: &[Key] = &[
     // ---------------------------------------------------------------------------------------------------- etcd
     local("etcd", Kind::Section, "etcd by its v2 API, which etcd 3.6 has no longer.").apply(RESTART),
     local("etcd3", Kind::Section, "etcd by its v3 API.").apply(RESTART),
-    local("etcd|etcd3.host", Kind::Address, "One server.").apply(RESTART).env(),
-    local("etcd|etcd3.hosts", ADDRESSES, "The servers, a list or with commas between.").apply(RESTART).env(),
+    local("etcd|etcd3.host", SERVER, "One server.").apply(RESTART).env(),
+    local("etcd|etcd3.hosts", Kind::Addresses, "The servers, a list or with commas between.").apply(RESTART).env(),
     local("etcd|etcd3.url", Kind::Text, "One server as a URL.").apply(RESTART).env(),
     local("etcd|etcd3.proxy", Kind::Text, "A proxy as a URL.").apply(RESTART).env(),
     local("etcd|etcd3.srv", Kind::Text, "Domain whose SRV records name the servers.").apply(RESTART).env(),
@@ -261,26 +304,30 @@ pub(super) const KEYS: &[Key] = &[
     local("etcd|etcd3.use_proxies", TRUTHY, "Takes hosts for proxies and asks them for no others.")
         .default("false")
         .apply(RESTART)
-        .env(),
+        .env()
+        .unchecked(),
     local("etcd|etcd3.protocol", one_of(&["http", "https"], true), "Protocol.").default("http").apply(RESTART).env(),
     local("etcd|etcd3.username", Kind::Name, "User name.").env(),
     local("etcd|etcd3.password", Kind::Text, "Password.").env(),
     local("etcd|etcd3.cacert", Kind::Path, "Authorities that the server's certificate is checked against.").env(),
     local("etcd|etcd3.cert", Kind::Path, "The client's certificate.").env(),
     local("etcd|etcd3.key", Kind::Path, "Its key.").env(),
-    local("etcd|etcd3.port", PORT, "Port, where host has none.").default("2379").apply(RESTART).env(),
+    local("etcd|etcd3.port", PORT, "Port, where host has none.").default("2379").apply(RESTART).env().unchecked(),
     local("etcd|etcd3.version_prefix", Kind::Text, "Prefix of the API's paths.")
         .releases(&[(v(3, 0, 4), None)])
-        .apply(RESTART),
+        .apply(RESTART)
+        .unchecked(),
     local("etcd|etcd3.discovery_srv", Kind::Text, "Older name of srv.")
         .standing(Standing::Renamed("etcd|etcd3.srv"))
-        .apply(RESTART),
+        .apply(RESTART)
+        .unchecked(),
     local("etcd|etcd3.srv_domain", Kind::Text, "Older name of srv.")
         .standing(Standing::Renamed("etcd|etcd3.srv"))
-        .apply(RESTART),
+        .apply(RESTART)
+        .unchecked(),
     // ---------------------------------------------------------------------------------------------------- consul
     local("consul", Kind::Section, "Consul.").apply(RESTART),
-    local("consul.host", Kind::Address, "The agent.").default("127.0.0.1:8500").apply(RESTART).env(),
+    local("consul.host", SERVER, "The agent.").default("127.0.0.1:8500").apply(RESTART).env(),
     local("consul.url", Kind::Text, "The agent as a URL.").apply(RESTART).env(),
     local("consul.port", PORT, "Port, where host has none.").default("8500").apply(RESTART).env(),
     local("consul.scheme", one_of(&["http", "https"], true), "Protocol.").default("http").apply(RESTART),
@@ -305,7 +352,7 @@ pub(super) const KEYS: &[Key] = &[
         .env(),
     // ---------------------------------------------------------------------------------------------------- zookeeper, exhibitor
     local("zookeeper", Kind::Section, "ZooKeeper.").apply(RESTART),
-    local("zookeeper.hosts", ADDRESSES, "The servers, a list or with commas between.")
+    local("zookeeper.hosts", Kind::Addresses, "The servers, a list or with commas between.")
         .need(Need::Patroni)
         .apply(RESTART)
         .env(),
@@ -327,11 +374,12 @@ pub(super) const KEYS: &[Key] = &[
         .env(),
     local("zookeeper.exhibitor", TEXT_MAP, "Older place of exhibitor.")
         .standing(Standing::Renamed("exhibitor"))
-        .apply(RESTART),
+        .apply(RESTART)
+        .unchecked(),
     local("exhibitor", Kind::Section, "ZooKeeper, found through Exhibitor.").apply(RESTART),
     local("exhibitor.hosts", TEXTS, "Initial Exhibitor nodes.").need(Need::Patroni).apply(RESTART).env(),
     local("exhibitor.port", PORT, "Exhibitor's port.").need(Need::Patroni).apply(RESTART).env(),
-    local("exhibitor.poll_interval", AS_IS.minimum(1).unit("s").kind(), "How often the list is read again.")
+    local("exhibitor.poll_interval", AS_IS.minimum(1).unit("s").exact().kind(), "How often the list is read again.")
         .default("300")
         .apply(RESTART),
     // ---------------------------------------------------------------------------------------------------- kubernetes
@@ -385,15 +433,15 @@ pub(super) const KEYS: &[Key] = &[
     local("kubernetes.ports", Kind::List(&Kind::Section), "Ports of the service; needed with use_endpoints.")
         .apply(RESTART)
         .env(),
-    local("kubernetes.ports[].name", Kind::Text, "Name of the port.").need(Need::Validator).apply(RESTART),
-    local("kubernetes.ports[].port", PORT, "Number of the port.").default("5432").need(Need::Validator).apply(RESTART),
+    local("kubernetes.ports.[].name", Kind::Text, "Name of the port.").need(Need::Validator).apply(RESTART),
+    local("kubernetes.ports.[].port", PORT, "Number of the port.").default("5432").need(Need::Validator).apply(RESTART),
     local("kubernetes.bypass_api_service", TRUTHY, "Talks to the API servers themselves instead of their service.")
         .default("false")
         .apply(RESTART)
         .env(),
     local(
         "kubernetes.retriable_http_codes",
-        Kind::Or(&[INT.kind(), Kind::List(&INT.kind()), Kind::Text]),
+        Kind::Lenient(&Kind::Or(&[INT.kind(), Kind::List(&INT.kind())]), &[Kind::Text]),
         "Further HTTP statuses after which a request is sent again.",
     )
     .releases(&[(v(3, 0, 2), None)])
@@ -405,48 +453,55 @@ pub(super) const KEYS: &[Key] = &[
     local("kubernetes.context", Kind::Text, "Context in the kubeconfig, outside of a pod.")
         .default("kind-kind")
         .apply(RESTART)
-        .env(),
+        .env()
+        .unchecked(),
     // ---------------------------------------------------------------------------------------------------- raft
     local("raft", Kind::Section, "Patroni's own DCS among the nodes.")
         .standing(Standing::Deprecated("use etcd3, Consul or ZooKeeper; raft is deprecated since 3.0.0"))
         .apply(RESTART),
-    local("raft.self_addr", Kind::Address, "Address under which the other nodes reach this one.")
+    local("raft.self_addr", PEER, "Address under which the other nodes reach this one.")
         .need(Need::Patroni)
         .apply(RESTART)
         .env(),
-    local("raft.bind_addr", Kind::Listen { several: false }, "Address to listen on.")
+    local("raft.bind_addr", Kind::Listen { several: false, needs_port: true }, "Address to listen on.")
         .releases(&[(v(2, 0, 1), None)])
         .apply(RESTART)
         .env(),
-    local("raft.partner_addrs", Kind::List(&Kind::Address), "Addresses of the other nodes.")
+    local("raft.partner_addrs", Kind::List(&PEER), "Addresses of the other nodes.")
         .need(Need::Validator)
         .apply(RESTART)
         .env(),
     local("raft.data_dir", Kind::Path, "Where the log is kept.").apply(RESTART).env(),
     local("raft.password", Kind::Text, "Encrypts the traffic.").releases(&[(v(2, 0, 1), None)]).apply(RESTART).env(),
     // ---------------------------------------------------------------------------------------------------- postgresql, this node
-    local("postgresql.listen", Kind::Listen { several: true }, "Addresses to listen on, with one port.")
-        .need(Need::Patroni)
-        .apply(Apply::RestartPostgresql)
-        .env(),
+    local(
+        "postgresql.listen",
+        Kind::Listen { several: true, needs_port: false },
+        "Addresses to listen on, with one port.",
+    )
+    .need(Need::Patroni)
+    .apply(Apply::RestartPostgresql)
+    .env(),
     local(
         "postgresql.connect_address",
-        Kind::Address,
+        SERVER,
         "Address under which others reach PostgreSQL; default: that of listen.",
     )
     .need(Need::Validator)
     .env(),
-    local("postgresql.proxy_address", Kind::Address, "Address of a pooler in front of PostgreSQL, told to clients.")
+    local("postgresql.proxy_address", SERVER, "Address of a pooler in front of PostgreSQL, told to clients.")
         .releases(&[(v(2, 1, 5), None)])
         .env(),
     local("postgresql.data_dir", Kind::Path, "The data directory.").need(Need::Patroni).apply(RESTART).env(),
     local("postgresql.config_dir", Kind::Path, "Directory of the configuration files; default: data_dir.")
         .apply(RESTART)
-        .env(),
+        .env()
+        .unchecked(),
     local("postgresql.pgpass", Kind::Path, "Password file that Patroni writes.")
         .default("~/pgpass")
         .apply(RESTART)
-        .env(),
+        .env()
+        .unchecked(),
     local("postgresql.authentication", Kind::Section, "Roles that Patroni connects with.").need(Need::Patroni),
     local("postgresql.authentication.superuser", Kind::Section, "The superuser.").need(Need::Validator),
     local("postgresql.authentication.replication", Kind::Section, "The role that standbys stream with.")
@@ -466,46 +521,61 @@ pub(super) const KEYS: &[Key] = &[
         one_of(&["prefer", "disable", "allow", "require", "verify-ca", "verify-full"], false),
         "libpq's sslmode.",
     )
-    .env_as(Environment::Path(2)),
+    .env_as(Environment::Path(2))
+    .unchecked(),
     local(
         "postgresql.authentication.superuser|replication|rewind.sslcert|sslkey|sslrootcert|sslcrl",
         Kind::Path,
         "libpq's parameter of this name.",
     )
-    .env_as(Environment::Path(2)),
+    .env_as(Environment::Path(2))
+    .unchecked(),
     local("postgresql.authentication.superuser|replication|rewind.sslcrldir", Kind::Path, "libpq's sslcrldir.")
         .releases(&[(v(2, 1, 2), None)])
-        .env_as(Environment::Path(2)),
+        .env_as(Environment::Path(2))
+        .unchecked(),
     local("postgresql.authentication.superuser|replication|rewind.sslpassword", Kind::Text, "Password of sslkey.")
         .releases(&[(v(2, 0, 1), None)])
-        .env_as(Environment::Path(2)),
+        .env_as(Environment::Path(2))
+        .unchecked(),
     local(
         "postgresql.authentication.superuser|replication|rewind.gssencmode",
         one_of(&["prefer", "disable", "require"], false),
         "libpq's gssencmode.",
     )
-    .env_as(Environment::Path(2)),
+    .env_as(Environment::Path(2))
+    .unchecked(),
     local(
         "postgresql.authentication.superuser|replication|rewind.channel_binding",
         one_of(&["prefer", "disable", "require"], false),
         "libpq's channel_binding.",
     )
-    .env_as(Environment::Path(2)),
+    .env_as(Environment::Path(2))
+    .unchecked(),
     local(
         "postgresql.authentication.superuser|replication|rewind.sslnegotiation",
         one_of(&["postgres", "direct"], false),
         "libpq's sslnegotiation.",
     )
     .releases(&[(v(3, 3, 4), Some(v(4, 0, 0))), (v(4, 0, 3), None)])
-    .env_as(Environment::Path(2)),
+    .env_as(Environment::Path(2))
+    .unchecked(),
     local(
         "postgresql.superuser|replication",
         TEXT_MAP,
         "Older place of a role, read without postgresql.authentication.",
     )
-    .standing(Standing::Renamed("postgresql.authentication")),
+    .standing(Standing::Renamed("postgresql.authentication"))
+    .unchecked(),
     local("postgresql.pg_rewind", TEXT_MAP, "Older place of the superuser.")
-        .standing(Standing::Renamed("postgresql.authentication.superuser")),
-    local("postgresql.name", Kind::Name, "Older place of name.").standing(Standing::Renamed("name")).apply(RESTART),
-    local("postgresql.scope", Kind::Name, "Older place of scope.").standing(Standing::Renamed("scope")).apply(RESTART),
+        .standing(Standing::Renamed("postgresql.authentication.superuser"))
+        .unchecked(),
+    local("postgresql.name", Kind::Name, "Older place of name.")
+        .standing(Standing::Renamed("name"))
+        .apply(RESTART)
+        .unchecked(),
+    local("postgresql.scope", Kind::Name, "Older place of scope.")
+        .standing(Standing::Renamed("scope"))
+        .apply(RESTART)
+        .unchecked(),
 ];

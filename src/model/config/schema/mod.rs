@@ -20,6 +20,31 @@ pub const OLDER_VARIABLES: [(&str, &str); 3] = [
     ("PATRONI_LOG_DATEFMT", "PATRONI_LOG_DATEFORMAT"),
 ];
 
+/// Of these keys of a section one has to be there.
+pub const ALTERNATIVES: [(Document, &[&str], &[&str], Need); 4] = [
+    (Document::Local, &["etcd"], ETCD, Need::Patroni),
+    (Document::Local, &["etcd3"], ETCD, Need::Patroni),
+    (Document::Local, &["consul"], &["host", "url"], Need::Validator),
+    (Document::Dynamic, &["standby_cluster"], &["host", "port", "restore_command"], Need::Patroni),
+];
+
+const ETCD: &[&str] = &["host", "hosts", "srv", "srv_suffix", "url", "proxy"];
+
+/// Of these keys of a section `patroni --validate-config` takes one at most.
+pub const EXCLUSIVE: [(&[&str], [&str; 2]); 2] =
+    [(&["tags"], ["nofailover", "failover_priority"]), (&["tags"], ["nosync", "sync_priority"])];
+
+/// Keys that do nothing unless another one is there, and what that is for.
+pub const DEPENDENT: [(&str, &str); 7] = [
+    ("log.file_num", "log.dir"),
+    ("log.file_size", "log.dir"),
+    ("log.mode", "log.dir"),
+    ("restapi.https_extra_headers", "restapi.certfile"),
+    ("restapi.keyfile", "restapi.certfile"),
+    ("restapi.cafile", "restapi.certfile"),
+    ("restapi.verify_client", "restapi.certfile"),
+];
+
 /// The two configurations that a key can stand in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Document {
@@ -43,7 +68,7 @@ pub fn keys_of(document: Document) -> impl Iterator<Item = &'static Key> {
     })
 }
 
-/// The row of a path, given as segments (`name[]` for the items of a list); a name of its own counts before `*`.
+/// The row of a path, given as segments (`[]` for the items of a list); a name of its own counts before `*`.
 pub fn find(document: Document, path: &[&str]) -> Option<&'static Key> {
     let named = |key: &&Key| !key.path.split('.').any(|segment| segment == "*");
     let mut fitting = keys_of(document).filter(|key| key.matches(path));
