@@ -6,6 +6,7 @@ mod scalars;
 mod schema;
 mod settings;
 mod structure;
+mod values;
 
 use minijinja::Value;
 
@@ -28,23 +29,29 @@ pub type Function = fn(&Subject<'_>) -> Result<Vec<Hit>, Vec<String>>;
 
 /// The functions by the name that pages use, in order.
 const FUNCTIONS: &[(&str, Function)] = &[
+    ("broken_addresses", values::broken_addresses),
     ("boolean_keys", scalars::boolean_keys),
     ("bootstrap_drift", placement::bootstrap_drift),
     ("config_key_shape", failover::config_key_shape),
     ("controlled_parameters", settings::controlled_parameters),
     ("date_scalars", scalars::date_scalars),
+    ("deprecated_keys", values::deprecated_keys),
     ("duplicate_keys", structure::duplicate_keys),
     ("failsafe_members", failover::failsafe_members),
     ("failover_chance", failover::failover_chance),
     ("float_identifiers", scalars::float_identifiers),
     ("forbidden_addresses", placement::forbidden_addresses),
     ("judged_elsewhere", judged_elsewhere),
+    ("keys_of_other_releases", values::keys_of_other_releases),
+    ("keys_without_effect", values::keys_without_effect),
     ("misplaced_keys", placement::misplaced_keys),
+    ("missing_keys", values::missing_keys),
     ("multiple_primaries", failover::multiple_primaries),
     ("not_a_mapping", structure::not_a_mapping),
     ("octal_integers", scalars::octal_integers),
     ("parse_error", structure::parse_error),
     ("pending_switchover", failover::pending_switchover),
+    ("refused_by_the_validator", values::refused_by_the_validator),
     ("secrets_of_other_types", scalars::secrets_of_other_types),
     ("sexagesimal_integers", scalars::sexagesimal_integers),
     ("strings_used_as_booleans", scalars::strings_used_as_booleans),
@@ -53,9 +60,11 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("replication_circles", settings::replication_circles),
     ("rule_lists", settings::rule_lists),
     ("trusting_rules", settings::trusting_rules),
+    ("type_mismatches", values::type_mismatches),
     ("unreadable_integers", settings::unreadable_integers),
     ("unsafe_durability", settings::unsafe_durability),
     ("unknown_keys", placement::unknown_keys),
+    ("values_out_of_range", values::values_out_of_range),
 ];
 
 /// The function of a name.

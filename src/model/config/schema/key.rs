@@ -199,6 +199,11 @@ impl Key {
         holds(self.releases, version)
     }
 
+    /// Whether every release reads the key.
+    pub fn is_in_all(&self) -> bool {
+        self.releases == ALWAYS
+    }
+
     /// Its names in the environment, each with the segments of the path that it sets.
     pub fn variables(&self) -> Vec<(String, Vec<&'static str>)> {
         if self.environment == Environment::No {
