@@ -57,7 +57,7 @@ pub fn mask(text: &str, spans: &[Span]) -> String {
 
 /// Whether the value below a key of this name is a secret: passwords, tokens and the like, not paths to files that hold
 /// them, nor settings about them.
-pub(super) fn is_secret_key(key: &str) -> bool {
+pub fn is_secret_key(key: &str) -> bool {
     const PARTS: [&str; 12] = [
         "password",
         "passwd",

@@ -1,3 +1,4 @@
 //! Configuration as Patroni reads it.
 
 pub mod global;
+pub mod schema;

@@ -8,6 +8,7 @@ mod scalars;
 mod schema;
 mod settings;
 mod structure;
+mod values;
 
 use minijinja::Value;
 
@@ -33,10 +34,12 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("almost_one_cluster", nodes::almost_one_cluster),
     ("boolean_keys", scalars::boolean_keys),
     ("bootstrap_drift", placement::bootstrap_drift),
+    ("broken_addresses", values::broken_addresses),
     ("config_key_shape", failover::config_key_shape),
     ("controlled_parameters", settings::controlled_parameters),
     ("converted_wal_keep", parameters::converted_wal_keep),
     ("date_scalars", scalars::date_scalars),
+    ("deprecated_keys", values::deprecated_keys),
     ("different_bootstrap", nodes::different_bootstrap),
     ("different_credentials", nodes::different_credentials),
     ("different_dcs_sections", nodes::different_dcs_sections),
@@ -58,8 +61,11 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("idle_archiving", parameters::idle_archiving),
     ("invalid_values", parameters::invalid_values),
     ("judged_elsewhere", judged_elsewhere),
+    ("keys_of_other_releases", values::keys_of_other_releases),
+    ("keys_without_effect", values::keys_without_effect),
     ("members_without_file", nodes::members_without_file),
     ("misplaced_keys", placement::misplaced_keys),
+    ("missing_keys", values::missing_keys),
     ("multiple_primaries", failover::multiple_primaries),
     ("not_a_mapping", structure::not_a_mapping),
     ("octal_integers", scalars::octal_integers),
@@ -68,6 +74,7 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("pending_switchover", failover::pending_switchover),
     ("permanent_slots_of_members", nodes::permanent_slots_of_members),
     ("recovery_parameters", parameters::recovery_parameters),
+    ("refused_by_the_validator", values::refused_by_the_validator),
     ("rejected_parameters", settings::rejected_parameters),
     ("replication_circles", settings::replication_circles),
     ("rule_lists", settings::rule_lists),
@@ -79,10 +86,12 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("strings_used_as_booleans", scalars::strings_used_as_booleans),
     ("sync_key_shape", failover::sync_key_shape),
     ("trusting_rules", settings::trusting_rules),
+    ("type_mismatches", values::type_mismatches),
     ("unexpected_parameters", parameters::unexpected_parameters),
     ("unknown_keys", placement::unknown_keys),
     ("unreadable_integers", settings::unreadable_integers),
     ("unsafe_durability", settings::unsafe_durability),
+    ("values_out_of_range", values::values_out_of_range),
 ];
 
 /// The function of a name.

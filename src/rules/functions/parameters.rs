@@ -1,5 +1,6 @@
 //! PostgreSQL parameters: unknown to the server, of a wrong value, or in a place where they do not count.
 
+use crate::model::config::schema::{self, Document};
 use crate::model::postgresql::parameter::{Fit, KNOWN_MAJORS, Kind, Parameter};
 use crate::model::postgresql::treatment::{Treatment, is_recovery_parameter, treatment};
 use crate::model::postgresql::version::PostgresVersion;
@@ -8,7 +9,7 @@ use crate::parse::tree::{Entry, Mapping, Node, Value};
 use crate::rules::facts::Subject;
 use crate::rules::finding::Label;
 use crate::rules::functions::settings::{is_controlled, says_the_same};
-use crate::rules::functions::{Hit, documents, schema, shown};
+use crate::rules::functions::{Hit, documents, shown};
 
 type Found = Result<Vec<Hit>, Vec<String>>;
 
@@ -100,9 +101,20 @@ fn wrong_value(entry: &Entry, name: &str, version: PostgresVersion, treatment: T
     )
 }
 
-/// The value that was probably meant: the unit in the letters that PostgreSQL uses.
+/// The value that was probably meant: the nearest word, or the unit in the letters that PostgreSQL uses.
 fn meant(kind: Kind, node: &Node) -> Option<String> {
+    const BOOLEANS: [&str; 6] = ["on", "off", "yes", "no", "true", "false"];
     let Value::String(text) = &node.value else { return None };
+    let nearest = |words: &[&'static str]| {
+        let distances = words.iter().map(|word| (strsim::damerau_levenshtein(word, &text.to_lowercase()), *word));
+        distances.filter(|(distance, word)| *distance <= 2 && 2 * distance < word.len()).min().map(|(_, word)| word)
+    };
+    match kind {
+        Kind::Bool => return nearest(&BOOLEANS).map(str::to_owned),
+        Kind::Enum(words) => return nearest(words).map(str::to_owned),
+        Kind::EnumBool(words) => return nearest(words).or_else(|| nearest(&BOOLEANS)).map(str::to_owned),
+        _ => {}
+    }
     let number = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let (Kind::Integer(_, _, base) | Kind::Real(_, _, base)) = kind else { return None };
     let written = text[number.len()..].to_lowercase();
@@ -256,7 +268,7 @@ pub fn overridden_settings(subject: &Subject<'_>) -> Found {
     ) else {
         return Ok(Vec::new());
     };
-    let shared = schema::children("dynamic.postgresql").unwrap_or_default();
+    let shared = schema::names_below(Document::Dynamic, &["postgresql"]);
     let mut hits = Vec::new();
     for entry in local.effective() {
         let Some(name) = entry.key.as_str().filter(|name| *name != "use_slots" && shared.contains(name)) else {

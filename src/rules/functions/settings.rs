@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::config::schema::{self, Document, Kind, Reading};
 use crate::model::postgresql::parameter::Parameter;
 use crate::parse::python;
 use crate::parse::tree::{Node, Span, Value};
@@ -10,29 +11,16 @@ use crate::rules::functions::{Hit, documents, shown};
 
 type Found = Result<Vec<Hit>, Vec<String>>;
 
-/// Settings that `parse_int` reads, each with its default and base unit.
-///
-/// Source: patroni/global_config.py, `GlobalConfig.get_int` and its callers, 4.1.5.
-const INTEGERS: [(&str, &str, Option<&str>); 9] = [
-    ("maximum_lag_on_failover", "1048576 bytes", None),
-    ("maximum_lag_on_syncnode", "-1 (no limit)", None),
-    ("max_timelines_history", "0 (all)", None),
-    ("member_slots_ttl", "1800 s", Some("s")),
-    ("primary_start_timeout", "300 s", None),
-    ("primary_stop_timeout", "0 (no limit)", None),
-    ("master_start_timeout", "300 s", None),
-    ("master_stop_timeout", "0 (no limit)", None),
-    ("synchronous_node_count", "1", None),
-];
-
 /// Numbers that Patroni cannot read and replaces by their defaults.
 pub fn unreadable_integers(subject: &Subject<'_>) -> Found {
     let Some(dynamic) = subject.dynamic else { return Ok(Vec::new()) };
     let mut hits = Vec::new();
-    for (key, default, unit) in INTEGERS {
-        let Some(node) = dynamic.node.get(key) else { continue };
-        if node.value != Value::Null && python::parse_int(&node.value, unit).is_none() {
-            let hit = Hit::at(node.span, format!("counts as {default}")).with("key", key).with("default", default);
+    for key in schema::keys_of(Document::Dynamic) {
+        let (Kind::Integer(number), Some(node)) = (key.kind, dynamic.node.get(key.path)) else { continue };
+        let is_read = number.reading != Reading::Parsed || python::parse_int(&node.value, number.base_unit).is_some();
+        if node.value != Value::Null && !is_read {
+            let default = format!("{} {}", key.default, number.unit).trim_end().to_owned();
+            let hit = Hit::at(node.span, format!("counts as {default}")).with("key", key.path).with("default", default);
             hits.push(hit.with("value", shown(node)));
         }
     }
