@@ -89,6 +89,7 @@ fn visit_section<'a>(
                 let is_named = is_method(document, path, entry, mapping);
                 path.push(name);
                 let key = schema::find(document, path).filter(|key| is_named || !is_method_row(document, path, key));
+                let key = key.filter(|key| !is_below_method(document, path, key));
                 look(&Spot { document, path, prefix, entry, key });
                 if key.is_some() {
                     visit_section(&entry.value, document, prefix, path, look);
@@ -104,6 +105,16 @@ fn visit_section<'a>(
 fn is_method_row(document: Document, path: &[&str], key: &Key) -> bool {
     let is_place = matches!(path, ["bootstrap", _] if document == Document::Local) || matches!(path, ["postgresql", _]);
     is_place && key.path.ends_with(".*")
+}
+
+/// Whether the row stands for what such a way takes, but the section above the key has rows of its own.
+fn is_below_method(document: Document, path: &[&str], key: &Key) -> bool {
+    let is_any = 2 < path.len() && key.path.split('.').nth(1) == Some("*");
+    let is_own = |row: &Key| {
+        let mut segments = row.path.split('.');
+        segments.next() == Some(path[0]) && segments.next() == Some(path[1]) && segments.next().is_some()
+    };
+    is_any && schema::keys_of(document).any(is_own)
 }
 
 /// Whether a section below `bootstrap` or `postgresql` is a way of the user's own.

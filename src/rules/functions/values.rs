@@ -137,6 +137,10 @@ pub fn deprecated_keys(subject: &Subject<'_>) -> Found {
             Standing::Deprecated(instead) => hits.push(hit().with("instead", instead).with("renamed", false)),
             Standing::Renamed(to) => {
                 let name = to.rsplit('.').next().unwrap_or(to);
+                let newer = model::find(spot.document, &[spot.section(), &[name]].concat());
+                if newer.is_some_and(|newer| version_of(subject).is_some_and(|version| !newer.is_in(version))) {
+                    return;
+                }
                 let twin = twin(subject, spot, name);
                 let differs = twin.is_some_and(|twin| twin != &spot.entry.value);
                 let instead = to.replace("etcd|etcd3", spot.path.first().copied().unwrap_or_default());
