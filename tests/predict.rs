@@ -279,6 +279,11 @@ fn every_member_is_told_why_it_does_not_count() {
         "does not stream",
     );
     check("new", &outside(&|_| {}), "commit", "about to add it");
+    let lagging = outside(&|keys| {
+        edit(keys, "members/pg3", r#""xlog_location":671"#, r#""xlog_location":61"#);
+        edit(keys, "config", "{", r#"{"maximum_lag_on_syncnode":1000,"#);
+    });
+    check("lagging-standby", &lagging, "commit", "maximum_lag_on_syncnode allows 1000");
     check("no-seat", &outside(&|_| {}), "election", "no seat");
     check("nofailover", &tag(r#""nofailover":true"#), "election", "holds a seat, never votes");
     check("priority", &tag(r#""failover_priority":0"#), "election", "never votes");

@@ -7,21 +7,24 @@ use std::path::Path;
 
 use flate2::read::GzDecoder;
 use patrolint::decision::case_insensitive_set::CaseInsensitiveSet;
-use patrolint::decision::prediction::Question;
 use patrolint::decision::prediction::evaluation::evaluate;
 use patrolint::decision::prediction::facts::Facts;
+use patrolint::decision::prediction::{Options, Question};
 use patrolint::decision::quorum::commits::CommitQuorum;
 use patrolint::decision::quorum::contest::{Contest, Nodes};
 use patrolint::decision::quorum::margins::{Margins, Property, Writes, collapse};
+use patrolint::decision::quorum::report;
+use patrolint::decision::quorum::seats::seats;
 use patrolint::decision::quorum::situation::{Mode, Situation};
 use patrolint::decision::quorum_state::QuorumState;
 use patrolint::input::source_map::SourceId;
 use patrolint::model::behaviour::Behaviours;
 use patrolint::model::cluster::MemberStatus;
-use patrolint::model::snapshot::{ClusterSnapshot, Dcs, DcsKey, DcsKind, RawValue, RestAnswer};
+use patrolint::model::snapshot::{ClusterSnapshot, Dcs, DcsKey, DcsKind, DcsServer, RawValue, RestAnswer};
 use patrolint::model::version::PatroniVersion;
 use patrolint::parse::json;
-use patrolint::report::quorum::text::set_text;
+use patrolint::report::quorum::text::{self, set_text};
+use patrolint::report::terminal::Look;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -143,6 +146,43 @@ fn sixteen_members_are_tried_whole() {
     let facts = Facts::collect(&snapshot, None, None);
     let situation = Situation::of(&facts).expect("the keys are sound");
     assert!(Margins::of(&situation, &CommitQuorum::of(&situation)).is_none());
+}
+
+#[test]
+fn a_server_of_the_dcs_on_a_members_host_is_told() {
+    let mut snapshot = quorum_cluster(3, 1);
+    let server = |endpoint: &str| DcsServer { endpoint: endpoint.to_owned(), version: None };
+    snapshot.dcs.as_mut().expect("it has keys").servers =
+        vec![server("http://10.0.0.2:2379"), server("http://10.0.0.7:2379"), server("http://10.0.0.8:2379")];
+    let facts = Facts::collect(&snapshot, None, None);
+    let report = report(&snapshot, &facts, Options::default()).expect("the keys are sound");
+    assert_eq!((report.servers_of("pg02"), report.servers_of("pg03")), (vec!["http://10.0.0.2:2379"], vec![]));
+    let mut out = Vec::new();
+    text::write(&report, Look::new(false, Some(100)), &mut out).expect("memory");
+    let out = String::from_utf8(out).expect("text");
+    assert!(out.contains("pg02: its host runs http://10.0.0.2:2379, too"), "{out}");
+    assert!(out.contains("3 servers seen, 1 may be lost"), "{out}");
+}
+
+#[test]
+fn a_failed_watchdog_and_a_silent_api_take_the_vote() {
+    let check = |answer: RestAnswer, because: &str| {
+        let mut snapshot = quorum_cluster(3, 1);
+        snapshot.rest.insert("pg03".to_owned(), answer);
+        let facts = Facts::collect(&snapshot, None, None);
+        let situation = Situation::of(&facts).expect("the keys are sound");
+        let seats = seats(&situation, &CommitQuorum::of(&situation));
+        assert!(seats[2].has_seat && !seats[2].votes && !seats[2].may_win && !seats[2].election.counts, "{seats:?}");
+        assert_eq!(seats[2].election.because, because);
+        assert!(seats[2].election.reasons.iter().any(|reason| reason.from == "rest:pg03"), "{seats:?}");
+        let margins = Margins::of(&situation, &CommitQuorum::of(&situation)).expect("they are few");
+        assert_eq!(margins.tolerated(Property::Failover), Some(0));
+    };
+    let text = r#"{"state":"running","role":"replica","xlog":{"received_location":1000,"replayed_location":1000},"timeline":1,"watchdog_failed":true}"#;
+    let failed = RestAnswer::Answered { source: NOWHERE, json: json::parse(NOWHERE, text).ok() };
+    check(failed, "holds a seat, but cannot vote: its watchdog is required and failed");
+    let silent = RestAnswer::Unreachable { reason: "timed out".to_owned() };
+    check(silent, "holds a seat, but cannot vote: its REST API does not answer (timed out)");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use patrolint::decision::view::{Answers, View};
 use patrolint::model::behaviour::Behaviour;
 use patrolint::model::cluster::{Cluster, LocalState, Raised};
 use patrolint::model::config::global::GlobalConfig;
-use patrolint::model::time::{ParsedTime, parse_time};
+use patrolint::model::time::{ParsedTime, parse_time_at};
 use patrolint::model::version::PatroniVersion;
 
 use super::json::{Json, quote};
@@ -31,8 +31,8 @@ pub fn load_error(version: PatroniVersion, raised: &Raised, out: &mut Json) {
 }
 
 /// What `AbstractDCS.manual_failover` writes.
-pub fn written_key(request: &Request) -> String {
-    let scheduled_at = request.scheduled_at().and_then(|text| match parse_time(text) {
+pub fn written_key(request: &Request, now: f64) -> String {
+    let scheduled_at = request.scheduled_at().and_then(|text| match parse_time_at(text, now) {
         ParsedTime::Zoned { iso, .. } | ParsedTime::Naive(iso) => Some(iso),
         ParsedTime::BadOffset | ParsedTime::Invalid => None,
     });
@@ -55,10 +55,12 @@ pub fn api(
     (observer, local): (&str, &LocalState),
     answers: &Answers,
     kind: Kind,
-    request: &Request,
+    (request, body): (&Request, Option<&Request>),
     out: &mut Json,
 ) {
     let Ok(cluster) = &scenario.world.cluster else { return };
+    let is_own_body = body.is_some();
+    let request = body.unwrap_or(request);
     let view = view(scenario, observer, cluster, cluster, &scenario.world.config, local, answers);
     let decision = do_post_failover(&view, kind, request);
     let accepted = matches!(decision.outcome, ApiOutcome::Accepts | ApiOutcome::Schedules);
@@ -84,10 +86,12 @@ pub fn api(
     if let (ApiOutcome::Raises(raised), None) = (&decision.outcome, answer) {
         out.text_field("exception", &raised.to_string());
     }
-    if accepted {
-        out.text_field("failover_key", &written_key(request));
+    if accepted && !is_own_body {
+        out.text_field("failover_key", &written_key(request, scenario.now));
     }
-    out.field("logs", |out| logs(&api::log_lines(scenario.behaviours, kind, request, &decision.outcome), out));
+    if !is_own_body {
+        out.field("logs", |out| logs(&api::log_lines(scenario.behaviours, kind, request, &decision.outcome), out));
+    }
     out.field("status", |out| match answer {
         Some((Some(status), _)) => out.int(status.into()),
         _ => out.null(),
@@ -111,8 +115,15 @@ pub fn ctl(scenario: &Scenario<'_>, kind: Kind, request: &Request, out: &mut Jso
     if kind == Kind::Failover && offered.scheduled_at.take().is_some() {
         note = Some("no --scheduled option for failover");
     }
-    let outcome =
-        do_failover_or_switchover(scenario.behaviours, cluster, &scenario.world.config, "oracle", kind, &offered);
+    let outcome = do_failover_or_switchover(
+        scenario.behaviours,
+        cluster,
+        &scenario.world.config,
+        "oracle",
+        kind,
+        &offered,
+        scenario.now,
+    );
     let mut output = Vec::new();
     if kind == Kind::Failover
         && offered.leader().is_some()
@@ -139,7 +150,7 @@ pub fn ctl(scenario: &Scenario<'_>, kind: Kind, request: &Request, out: &mut Jso
                     out.text_field("url", &format!("{scheme}://{netloc}/{}", kind.name()));
                     out.end('}');
                 }
-                None => out.field("writes", |out| writes(Some(&written_key(&request)), out)),
+                None => out.field("writes", |out| writes(Some(&written_key(&request, scenario.now)), out)),
             }
         }
         CtlOutcome::Refuses { message } => {
@@ -356,7 +367,6 @@ fn logs(lines: &[(Level, String)], out: &mut Json) {
     out.end(']');
 }
 
-#[expect(clippy::too_many_arguments, reason = "the fields of a view, by name in one place")]
 fn view<'v>(
     scenario: &Scenario<'_>,
     name: &'v str,

@@ -139,7 +139,7 @@ impl Json {
 /// Writes a string in double quotes; what is not ASCII is escaped.
 pub fn quote(text: &str, out: &mut String) {
     out.push('"');
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\' || byte == 0x7f;
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
     if text.bytes().all(is_plain) {
         out.push_str(text);
     } else {
@@ -152,7 +152,7 @@ pub fn quote(text: &str, out: &mut String) {
                 '\t' => out.push_str("\\t"),
                 '\u{8}' => out.push_str("\\b"),
                 '\u{c}' => out.push_str("\\f"),
-                ' '..='\u{7f}' => out.push(character),
+                ' '..='~' => out.push(character),
                 _ => {
                     for unit in character.encode_utf16(&mut [0; 2]) {
                         let _ = write!(out, "\\u{unit:04x}");
@@ -162,4 +162,31 @@ pub fn quote(text: &str, out: &mut String) {
         }
     }
     out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use patrolint::parse::json::parse;
+
+    use super::super::scenario::NOWHERE;
+    use super::*;
+
+    /// `expect` is what Python 3.11 makes of `json.loads(text)`.
+    fn check(text: &str, expect: &str) {
+        let mut json = Json::default();
+        json.node(&parse(NOWHERE, text).expect("it is JSON"));
+        assert_eq!(json.text, expect);
+    }
+
+    #[test]
+    fn writes_what_json_dumps_writes() {
+        check(r#" {"b": [1, -2.5, 1e16], "a": {}, "B": [[], null]} "#, r#"{"B":[[],null],"a":{},"b":[1,-2.5,1e+16]}"#);
+        check(r#""\u00E9\uD83D\uDE00\/\b\f\n\r\t\u0000\"\\""#, r#""\u00e9\ud83d\ude00/\b\f\n\r\t\u0000\"\\""#);
+        check("\"\u{7f}\"", r#""\u007f""#);
+        check("[NaN, Infinity, -Infinity, true, false]", "[NaN,Infinity,-Infinity,true,false]");
+        check(
+            r#"{"a": 1, "b": 2, "a": 123456789012345678901234567890}"#,
+            r#"{"a":123456789012345678901234567890,"b":2}"#,
+        );
+    }
 }

@@ -5,7 +5,7 @@
 
 mod gates;
 pub mod json;
-mod scenario;
+pub mod scenario;
 mod status;
 mod sync;
 
@@ -17,7 +17,7 @@ use patrolint::model::cluster::FailoverKey;
 use patrolint::model::version::PatroniVersion;
 use patrolint::parse::json::parse;
 
-use json::Json;
+pub use json::Json;
 use scenario::{NOWHERE, Scenario};
 
 /// The parts of a verdict, as `--only` names them.
@@ -61,10 +61,13 @@ fn main() -> ExitCode {
 fn run(version: PatroniVersion, parts: &[&str], mut input: impl BufRead, mut output: impl Write) -> io::Result<()> {
     let mut line = String::new();
     let mut out = Json::default();
+    let mut number = 0;
     while 0 < input.read_line(&mut line)? {
+        number += 1;
         if !line.trim().is_empty() {
             out.text.clear();
-            write_verdict(version, Behaviours::of(version), parts, &line, &mut out)?;
+            write_verdict(version, Behaviours::of(version), parts, &line, &mut out)
+                .map_err(|error| io::Error::other(format!("line {number}: {error}")))?;
             out.text.push('\n');
             output.write_all(out.text.as_bytes())?;
         }
@@ -110,7 +113,7 @@ fn write_parts(scenario: &Scenario<'_>, parts: &[&str], out: &mut Json) {
     });
     let overwrites = scenario.line.get("overwrite").is_some_and(|flag| patrolint::parse::python::truthy(&flag.value));
     let failover = match &scenario.action {
-        Some((_, request)) if overwrites || !is_pending => Some(gates::written_key(request)),
+        Some((_, request)) if overwrites || !is_pending => Some(gates::written_key(request, scenario.now)),
         _ => pending,
     };
     let answers = scenario.answers(None);
@@ -119,8 +122,7 @@ fn write_parts(scenario: &Scenario<'_>, parts: &[&str], out: &mut Json) {
     if let Some((kind, request)) = &scenario.action {
         if asks("api") {
             let body = scenario.request_body();
-            let request = body.as_ref().map_or(request, |body| body);
-            out.field("api", |out| gates::api(scenario, observer, &answers, *kind, request, out));
+            out.field("api", |out| gates::api(scenario, observer, &answers, *kind, (request, body.as_ref()), out));
         }
         if asks("ctl") {
             out.field("ctl", |out| gates::ctl(scenario, *kind, request, out));

@@ -237,7 +237,7 @@ impl<'a> Scenario<'a> {
         let owner = |address: &str| {
             let is_member = |name: &str| cluster.member(name).is_some_and(|member| member.api_url.is_some());
             let mut at_address = nodes.iter().filter(|(_, other)| *other == address).map(|(name, _)| *name);
-            let last_member = at_address.clone().filter(|name| is_member(name)).last();
+            let last_member = at_address.clone().rfind(|name| is_member(name));
             last_member.or_else(|| at_address.next()).unwrap_or_default().to_owned()
         };
         nodes.iter().map(|(name, address)| ((*name).to_owned(), owner(address))).collect()

@@ -211,10 +211,7 @@ fn member_tags(scenario: &Scenario<'_>, member: &Member, out: &mut Json) {
     let key = scenario.keys.get(format!("members/{}", member.name).as_str());
     let data = key.and_then(|key| key.json.as_ref());
     let tag = |name: &str| data.and_then(|data| data.at(&["tags", name]));
-    let raised = match &member.tags {
-        Err(raised) => Some(raised),
-        Ok(_) => None,
-    };
+    let raised = member.tags.as_ref().err();
     let failing = |out: &mut Json, raised: &Raised| {
         out.begin('{');
         exception(raised, out);

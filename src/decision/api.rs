@@ -4,9 +4,9 @@ use crate::decision::step::Level;
 use crate::decision::view::View;
 use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::{Limitation, Member, Raised};
-use crate::model::time::{ParsedTime, parse_time};
+use crate::model::time::{ParsedTime, parse_time, parse_time_at};
 use crate::parse::python;
-use crate::parse::tree::Node;
+use crate::parse::tree::{Node, Value};
 
 /// Which end point of the REST API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,13 @@ impl Request {
         Some(Self {
             leader: or_empty(text("leader")),
             candidate: or_empty(text("candidate").or_else(|| text("member"))),
-            scheduled_at: text("scheduled_at"),
+            scheduled_at: object.get("scheduled_at").map(|node| &node.value).filter(|value| python::truthy(value)).map(
+                |value| match value {
+                    Value::String(text) => text.clone(),
+                    // No time to dateutil, and neither is the name of a type.
+                    other => python::type_name(other).to_owned(),
+                },
+            ),
         })
     }
 
@@ -147,9 +153,11 @@ pub fn log_lines(behaviours: Behaviours, kind: Kind, request: &Request, outcome:
         format!("received {action} request with leader={leader} candidate={candidate} scheduled_at={scheduled_at}"),
     )];
     if matches!(outcome, ApiOutcome::Refuses { body, .. } if body == UNREADABLE_SCHEDULE) {
-        let text = format!(
-            "Invalid scheduled {action} time: {scheduled_at} [ParserError: Unknown string format: {scheduled_at}]"
-        );
+        let raised = match parse_time(scheduled_at) {
+            ParsedTime::BadOffset => Raised::bad_offset(),
+            _ => Raised::new("ParserError", format!("Unknown string format: {scheduled_at}")),
+        };
+        let text = format!("Invalid scheduled {action} time: {scheduled_at} [{raised}]");
         lines.push((Level::Error, text));
     }
     if behaviours.has(Behaviour::ApiTellsFailoverFromSwitchover) && kind == Kind::Failover && request.leader().is_some()
@@ -306,7 +314,7 @@ fn is_failover_possible<'a>(
 /// `RestApiHandler.parse_schedule`: status and body of a time that is refused.
 fn schedule_error(scheduled_at: &str, kind: Kind, now: f64) -> Option<(u16, String)> {
     let action = kind.name();
-    match parse_time(scheduled_at) {
+    match parse_time_at(scheduled_at, now) {
         ParsedTime::Naive(_) => Some((400, format!("Timezone information is mandatory for the scheduled {action}"))),
         ParsedTime::Zoned { seconds, .. } if seconds < now => {
             Some((422, format!("Cannot schedule {action} in the past")))

@@ -5,7 +5,7 @@ use crate::decision::view::nofailover;
 use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::{Cluster, Raised};
 use crate::model::config::global::GlobalConfig;
-use crate::model::time::{ParsedTime, parse_time};
+use crate::model::time::{ParsedTime, parse_time_at};
 
 /// What patronictl does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub enum CtlOutcome {
 
 /// Decides about `patronictl switchover|failover SCOPE --force [--leader L] [--candidate C] [--scheduled T]`.
 ///
+/// `now`: the time, in seconds since 1970.
+///
 /// Source: patroni/ctl.py, `_do_failover_or_switchover`, 2.0.0 to 4.1.5.
 pub fn do_failover_or_switchover(
     behaviours: Behaviours,
@@ -43,8 +45,9 @@ pub fn do_failover_or_switchover(
     scope: &str,
     kind: Kind,
     request: &Request,
+    now: f64,
 ) -> CtlOutcome {
-    decide(behaviours, cluster, config, scope, kind, request).unwrap_or_else(CtlOutcome::Raises)
+    decide(behaviours, cluster, config, scope, kind, request, now).unwrap_or_else(CtlOutcome::Raises)
 }
 
 fn decide(
@@ -54,6 +57,7 @@ fn decide(
     scope: &str,
     mut kind: Kind,
     request: &Request,
+    now: f64,
 ) -> Result<CtlOutcome, Raised> {
     let refuses = |message: String| Ok(CtlOutcome::Refuses { message });
     if kind == Kind::Failover {
@@ -122,7 +126,7 @@ fn decide(
     if kind == Kind::Switchover
         && let Some(text) = scheduled_at
     {
-        let time = parse_time(text);
+        let time = parse_time_at(text, now);
         if time == ParsedTime::Invalid {
             return refuses(format!(
                 "Unable to parse scheduled timestamp ({text}). It should be in an unambiguous format (e.g. ISO 8601)"

@@ -315,8 +315,7 @@ fn compare_with_others<'a>(
     }
     let former_leader = if view.sync_mode_is_active() { view.cluster.sync.leader() } else { former_leader };
     if view.quorum_commit_mode_is_active() {
-        // Odd names raise at the first comparison.
-        view.cluster.sync.try_matches_or_leads(view.name)?;
+        view.cluster.sync.try_members()?;
     }
     Comparison::with(view, rivals, former_leader).map(Entry::Compares)
 }
@@ -450,7 +449,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn is_voter(&self, name: &str) -> bool {
-        self.view.quorum_commit_mode_is_active() && self.view.cluster.sync.matches_or_leads(name)
+        self.view.quorum_commit_mode_is_active() && self.view.cluster.sync.has_vote(name)
     }
 }
 

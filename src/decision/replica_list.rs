@@ -212,7 +212,7 @@ impl<'a> Members<'a> {
                 None => return Ok(None),
             }
         }
-        Err(Raised::new("RecursionError", "maximum recursion depth exceeded"))
+        Err(Raised::new("RecursionError", "maximum recursion depth exceeded while calling a Python object"))
     }
 }
 

@@ -338,6 +338,20 @@ mod tests {
         "Unparsable synchronous_standby_names value '\"a\"\"': Unexpected token JUNK '\"' at 3";
 
     #[test]
+    fn warns_in_the_words_of_the_release() {
+        let error = StandbyNames::parse("2").expect_err("a number is no name");
+        for (version, word) in [
+            ((3, 3, 4), "Unparseable"),
+            ((3, 3, 5), "Unparsable"),
+            ((4, 0, 3), "Unparseable"),
+            ((4, 0, 4), "Unparsable"),
+        ] {
+            let text = error.text(behaviours(version.0, version.1, version.2));
+            assert_eq!(text.split(' ').next(), Some(word), "{version:?}");
+        }
+    }
+
+    #[test]
     fn writes_what_patroni_writes() {
         let check = |version: (u16, u16, u16), postgres: u32, names: &str, expected: Option<&str>| {
             let behaviours = behaviours(version.0, version.1, version.2);
@@ -348,11 +362,13 @@ mod tests {
         check((4, 1, 5), 160001, "*", Some("*"));
         check((4, 1, 5), 160001, "pg1", Some("pg1"));
         check((4, 1, 5), 160001, "b A a-b", Some("3 (A,\"a-b\",b)"));
-        check((4, 1, 5), 90520, "b a", Some("a"));
+        check((4, 1, 5), 90600, "b a", Some("2 (a,b)"));
+        check((4, 1, 5), 90599, "b a", Some("a"));
         check((3, 3, 11), 160001, "b a", Some("2 (b,a)"));
         check((3, 3, 11), 160001, "Any", Some("\"Any\""));
         check((3, 3, 2), 160001, "Any", Some("Any"));
         check((4, 0, 1), 160001, "first", Some("first"));
+        check((4, 0, 2), 160001, "first", Some("\"first\""));
         check((2, 1, 2), 160001, "a\"b", Some("\"a\"\"b\""));
         check((2, 1, 1), 160001, "a\"b", Some("\"a\"b\""));
     }
@@ -365,7 +381,8 @@ mod tests {
             assert_eq!(value_of(behaviours, postgres, true, &names, num).as_deref(), Some(expected));
         };
         check((4, 1, 5), 160001, "b a", Some(1), "ANY 1 (a,b)");
-        check((4, 1, 5), 90605, "b a", Some(1), "1 (a,b)");
+        check((4, 1, 5), 100000, "b a", Some(1), "ANY 1 (a,b)");
+        check((4, 1, 5), 99999, "b a", Some(1), "1 (a,b)");
         check((4, 1, 5), 160001, "a", Some(1), "ANY 1 (a)");
         check((4, 1, 5), 160001, "", Some(1), "ANY 1 (*)");
         // PostgreSQL 9.5 gets no quorum, and from old releases nothing that it can read.

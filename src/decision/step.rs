@@ -264,7 +264,7 @@ impl Level {
 }
 
 impl Step<'_> {
-    /// The line that Patroni (3.2.0 and newer) writes at this step, without time and prefix; `None` if it is silent.
+    /// The line that Patroni writes at this step, without time and prefix; `None` if it is silent.
     pub fn log(&self) -> Option<(Level, String)> {
         use Level::{Error, Info, Warning};
         Some(match self {

@@ -1,7 +1,7 @@
 //! The next step of synchronous replication: what the leader does with `/sync` and `synchronous_standby_names` in a loop.
 
 use crate::decision::case_insensitive_set::CaseInsensitiveSet;
-use crate::decision::quorum_state::{QuorumState, TransitionKind};
+use crate::decision::quorum_state::{QuorumState, Transition, TransitionKind};
 use crate::decision::standby_names::{FIRST_WITH_MULTIPLE_SYNC, is_star, value_of};
 use crate::decision::sync_standbys::{CurrentState, Replica, Replication, SyncHandler};
 use crate::decision::sync_step::{SyncKey, SyncStep};
@@ -103,12 +103,12 @@ impl<'a> Leader<'a> {
         if self.view.has(Behaviour::SyncLeaderIsCompared) && leader != self.view.name {
             let (named, leader) = (leader.to_owned(), self.view.name.to_owned());
             self.steps.push(SyncStep::LeaderInconsistent { named, leader });
-            self.write(&[], 0);
+            self.write(&[]);
             voters = CaseInsensitiveSet::default();
         }
         if self.view.has(Behaviour::SyncStandbysAreCompared) && picked == voters && voters != confirmed {
             self.steps.push(SyncStep::StandbysInconsistent { confirmed: list(&confirmed), listed: list(&voters) });
-            sync = self.write(&list(&confirmed), 0);
+            sync = self.write(&list(&confirmed));
             voters = sync.voters().collect();
         }
         let is_set = !self.view.has(Behaviour::StandbyNamesAreCompared)
@@ -119,7 +119,7 @@ impl<'a> Leader<'a> {
         let in_both = voters.intersection(&confirmed);
         if in_both != voters {
             self.steps.push(SyncStep::Narrows { from: list(&voters), to: list(&in_both) });
-            self.write(&list(&in_both), 0);
+            self.write(&list(&in_both));
         }
         let assigned: CaseInsensitiveSet = self.assign(list(&picked)).iter().collect();
         let is_star = assigned.len() == 1 && assigned.contains("*");
@@ -129,7 +129,7 @@ impl<'a> Leader<'a> {
             confirmed = self.confirmed(&state);
         }
         if !confirmed.is_empty() && confirmed != in_both {
-            self.write(&list(&confirmed), 0);
+            self.write(&list(&confirmed));
             self.steps.push(SyncStep::Assigned(list(&confirmed)));
         }
         Ok(())
@@ -164,7 +164,7 @@ impl<'a> Leader<'a> {
         let mut written_by = sync.leader();
         if !is_same(&in_both, &listed) {
             self.steps.push(SyncStep::Narrows { from: listed, to: in_both.clone() });
-            self.write(&in_both, 0);
+            self.write(&in_both);
             written_by = Some(self.view.name);
         }
         let names = self.assign(state.active);
@@ -180,7 +180,7 @@ impl<'a> Leader<'a> {
             self.steps.push(SyncStep::UpdatedBySomeoneElse);
             return Ok(());
         }
-        self.write(&confirmed, 0);
+        self.write(&confirmed);
         self.steps.push(SyncStep::Assigned(confirmed));
         Ok(())
     }
@@ -191,7 +191,6 @@ impl<'a> Leader<'a> {
     fn process_quorum_replication(&mut self) -> Result<(), Raised> {
         let start = self.clock;
         let loop_wait = self.view.config.loop_wait_seconds as f64;
-        let minimum = i128::from(self.view.config.synchronous_mode_strict);
         let mut sync = self.maybe_enable_synchronous_mode();
         let mut leader = sync.leader().unwrap_or_default().to_owned();
         for _ in 0..MAXIMUM_LOOKS {
@@ -218,24 +217,10 @@ impl<'a> Leader<'a> {
                 if loop_wait <= self.clock - start {
                     return Ok(());
                 }
-                let names: Vec<String> = transition.names.sorted().into_iter().map(str::to_owned).collect();
-                leader = transition.leader;
-                match transition.kind {
-                    TransitionKind::Restart => {}
-                    TransitionKind::Quorum => {
-                        let (quorum, voters) = (transition.num, names.clone());
-                        self.steps.push(SyncStep::SetsQuorum { leader: leader.clone(), quorum, voters });
-                        sync = self.write_as(&leader, &names, quorum);
-                    }
-                    TransitionKind::Sync => {
-                        let available = transition.num;
-                        self.steps.push(SyncStep::SetsReplication { num: available, names: names.clone() });
-                        if available < minimum {
-                            self.steps.push(SyncStep::CommitsDelayed { available, minimum });
-                        }
-                        self.set_names(&names, Some(available.max(minimum)));
-                    }
+                if let Some(written) = self.carry_out(&transition) {
+                    sync = written;
                 }
+                leader = transition.leader;
             }
             // As long as the standbys stay as they are, looking again finds the same.
             if !restarts || !writes || loop_wait <= self.clock - start + 1.0 {
@@ -244,6 +229,29 @@ impl<'a> Leader<'a> {
             self.wait(1);
         }
         Ok(())
+    }
+
+    /// Makes a transition; what is in `/sync` after it, if it changes that.
+    fn carry_out(&mut self, transition: &Transition) -> Option<SyncState> {
+        let names: Vec<String> = transition.names.sorted().into_iter().map(str::to_owned).collect();
+        match transition.kind {
+            TransitionKind::Restart => None,
+            TransitionKind::Quorum => {
+                let Transition { leader, num: quorum, .. } = transition.clone();
+                self.steps.push(SyncStep::SetsQuorum { leader, quorum, voters: names.clone() });
+                Some(self.write_as(&transition.leader, &names, quorum))
+            }
+            TransitionKind::Sync => {
+                let available = transition.num;
+                let minimum = i128::from(self.view.config.synchronous_mode_strict);
+                self.steps.push(SyncStep::SetsReplication { num: available, names: names.clone() });
+                if available < minimum {
+                    self.steps.push(SyncStep::CommitsDelayed { available, minimum });
+                }
+                self.set_names(&names, Some(available.max(minimum)));
+                None
+            }
+        }
     }
 
     /// Source: patroni/ha.py, `Ha.disable_synchronous_replication`, 4.0.0 to 4.1.5; `Ha.process_sync_replication` before.
@@ -267,7 +275,7 @@ impl<'a> Leader<'a> {
         if !self.view.cluster.sync.is_empty() {
             return self.view.cluster.sync.clone();
         }
-        let sync = self.write(&[], 0);
+        let sync = self.write(&[]);
         self.steps.push(SyncStep::Enabled);
         sync
     }
@@ -318,8 +326,8 @@ impl<'a> Leader<'a> {
         self.steps.push(SyncStep::Waits { seconds });
     }
 
-    fn write(&mut self, standbys: &[String], quorum: i128) -> SyncState {
-        self.write_as(self.view.name, standbys, quorum)
+    fn write(&mut self, standbys: &[String]) -> SyncState {
+        self.write_as(self.view.name, standbys, 0)
     }
 
     /// Source: patroni/dcs/__init__.py, `AbstractDCS.write_sync_state`, 2.0.0 to 4.1.5.
@@ -614,7 +622,9 @@ mod tests {
             members/pg2
             sync {\"leader\": \"pg9\", \"sync_standby\": \"pg2\"}";
         let other = World { dcs: other, names: "pg2", rows: "pg2 sync 100", ..new };
-        check_change(("4.0.7", "4.0.8"), &other, "", "/sync pg1: nobody; /sync pg1: pg2");
+        for releases in [("3.3.8", "3.3.9"), ("4.0.7", "4.0.8"), ("4.1.0", "4.1.1")] {
+            check_change(releases, &other, "", "/sync pg1: nobody; /sync pg1: pg2");
+        }
         let taken = World {
             names: "",
             rows: "pg2 sync 100",
@@ -735,6 +745,67 @@ mod tests {
         let old = reasons("2.1.7");
         assert_eq!(old[2], "b: not needed: others come first, 2 wanted");
         assert_eq!(old[5], "e: chosen, not synchronous yet");
+    }
+
+    #[test]
+    fn a_lag_up_to_the_limit_is_allowed() {
+        let dcs = |limit: i32| {
+            let config = format!("config {{\"synchronous_mode\": true, \"maximum_lag_on_syncnode\": {limit}}}\n");
+            let members = "leader pg1
+                members/pg2
+                members/pg3
+                sync {\"leader\": \"pg1\"}";
+            Box::leak((config + members).into_boxed_str())
+        };
+        // Measured against the best standby; a single one, against the leader, whose position is 100.
+        for (limit, rows, expected) in [
+            (10, "pg2 sync 80, pg3 async 90", "/sync pg1: pg2"),
+            (10, "pg2 sync 79, pg3 async 90", "names pg3; 2 s"),
+            (10, "pg2 sync 90", "/sync pg1: pg2"),
+            (10, "pg2 sync 89", ""),
+            (0, "pg2 sync 1, pg3 async 90", "/sync pg1: pg2"),
+            (-1, "pg2 sync 1, pg3 async 90", "/sync pg1: pg2"),
+        ] {
+            let world = World { dcs: dcs(limit), names: "pg2", rows, postgres: POSTGRES };
+            // Whether it has caught up does not matter to 2.1.
+            assert_eq!(written("2.1.7", &world), expected, "{limit}: {rows}");
+        }
+    }
+
+    #[test]
+    fn synchronous_commit_says_which_position_counts() {
+        let dcs = "config {\"synchronous_mode\": \"quorum\"}
+            leader pg1
+            members/pg2
+            sync {\"leader\": \"pg1\"}";
+        let written = |synchronous_commit: &str, rows: &'static str| {
+            with_view("4.1.5", &World { dcs, names: "ANY 1 (pg2)", rows, postgres: POSTGRES }, |view, replication| {
+                let synchronous_commit = synchronous_commit.to_owned();
+                let replication = Replication { synchronous_commit, ..replication.clone() };
+                let decision = process_sync_replication(view, &replication);
+                decision.keys().flatten().filter_map(|key| key.sync_standby.clone()).collect::<String>()
+            })
+        };
+        // The position is flushed; two more are written, two less replayed.
+        for (setting, behind, ready) in [("on", 99, 100), ("remote_write", 97, 98), ("remote_apply", 101, 102)] {
+            let row = |lsn: i32| Box::leak(format!("pg2 quorum {lsn}").into_boxed_str());
+            assert_eq!(written(setting, row(behind)), "", "{setting}");
+            assert_eq!(written(setting, row(ready)), "pg2", "{setting}");
+        }
+        assert_eq!(written("on", "pg2 sync 100"), "");
+        assert_eq!(written("on", "pg2 potential 100"), "");
+    }
+
+    #[test]
+    fn in_quorum_mode_the_leader_waits_within_loop_wait() {
+        let dcs = "config {\"synchronous_mode\": \"quorum\", \"loop_wait\": 1}
+            leader pg1
+            members/pg2
+            sync {\"leader\": \"pg1\"}";
+        let world = World { dcs, names: "", rows: "pg2 async 100", postgres: POSTGRES };
+        assert_eq!(written("4.1.5", &world), "names ANY 1 (pg2)");
+        let gone = World { names: "ANY 1 (pg2)", rows: "", ..world };
+        assert_eq!(written("4.1.5", &gone), "names nobody");
     }
 
     #[test]

@@ -314,11 +314,21 @@ impl LagLimit {
         if !view.has(Behaviour::SyncLagIsLimited) {
             return Ok(Self { allowed_bytes: 0, max_lsn: 0 });
         }
-        let mut max_lsn = if candidates.len() <= 1 { view.local.lsn } else { i128::MIN };
-        for candidate in candidates.iter().filter(|_| 1 < candidates.len()) {
-            max_lsn = max_lsn.max(candidate.lsn.ok_or_else(|| null_in(">"))?);
+        let allowed_bytes = view.config.maximum_lag_on_syncnode;
+        let mut positions = candidates.iter().map(|candidate| candidate.lsn);
+        let mut best = positions.next().flatten();
+        if candidates.len() <= 1 {
+            best = Some(view.local.lsn);
         }
-        Ok(Self { allowed_bytes: view.config.maximum_lag_on_syncnode, max_lsn })
+        for lsn in positions {
+            let (Some(one), Some(two)) = (lsn, best) else {
+                let (one, two) = (type_name(lsn), type_name(best));
+                let text = format!("'>' not supported between instances of '{one}' and '{two}'");
+                return Err(Raised::new("TypeError", text));
+            };
+            best = Some(one.max(two));
+        }
+        Ok(Self { allowed_bytes, max_lsn: best.unwrap_or(view.local.lsn) })
     }
 
     fn exceeded_by(&self, lsn: Option<i128>) -> Result<Option<Choice<'static>>, Raised> {
@@ -326,18 +336,17 @@ impl LagLimit {
         if allowed_bytes <= 0 {
             return Ok(None);
         }
-        let lag_bytes = self.max_lsn.saturating_sub(lsn.ok_or_else(|| null_in("-"))?);
+        let Some(lsn) = lsn else {
+            return Err(Raised::new("TypeError", "unsupported operand type(s) for -: 'int' and 'NoneType'"));
+        };
+        let lag_bytes = self.max_lsn.saturating_sub(lsn);
         Ok((allowed_bytes < lag_bytes).then_some(Choice::Lagging { lag_bytes, allowed_bytes }))
     }
 }
 
-/// What Python raises on a position that is null.
-fn null_in(operator: &str) -> Raised {
-    let text = match operator {
-        ">" => "'>' not supported between instances of 'NoneType' and 'int'",
-        _ => "unsupported operand type(s) for -: 'int' and 'NoneType'",
-    };
-    Raised::new("TypeError", text)
+/// Python's name for the type of a position.
+fn type_name(lsn: Option<i128>) -> &'static str {
+    if lsn.is_some() { "int" } else { "NoneType" }
 }
 
 /// Adds a name as the release does: to a list, or since 3.0.3 to a set that ignores the case of letters.

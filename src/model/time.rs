@@ -25,7 +25,17 @@ pub enum ParsedTime {
 
 /// Reads a point in time as Patroni does, with `dateutil.parser.parse`; a text without a whole date counts as invalid here.
 pub fn parse_time(text: &str) -> ParsedTime {
-    let Some(dateutil::Moment { civil, offset_seconds }) = dateutil::parse(text) else { return ParsedTime::Invalid };
+    parsed(dateutil::parse(text, None))
+}
+
+/// Reads a point in time at the time `now`, in seconds since 1970, whose day in UTC stands in for what is missing of the date.
+pub fn parse_time_at(text: &str, now: f64) -> ParsedTime {
+    let today = Timestamp::from_second(now as i64).ok().map(|now| jiff::tz::Offset::UTC.to_datetime(now).date());
+    parsed(dateutil::parse(text, today))
+}
+
+fn parsed(moment: Option<dateutil::Moment>) -> ParsedTime {
+    let Some(dateutil::Moment { civil, offset_seconds }) = moment else { return ParsedTime::Invalid };
     let written = civil.strftime(if civil.subsec_nanosecond() == 0 { "%FT%T" } else { "%FT%T%.6f" });
     let Some(offset) = offset_seconds else { return ParsedTime::Naive(written.to_string()) };
     if 86_400 <= offset.abs() {

@@ -1,9 +1,9 @@
 //! Dates and times as python-dateutil reads them, which Patroni uses for scheduled actions.
 //!
 //! Source: dateutil/parser/_parser.py, `parser.parse` without options, 4.0.0. A name of a time zone other than that of UTC is
-//! passed over, as it is there unless it is the machine's own. The date must be whole: what is missing dateutil takes from
-//! the clock.
+//! passed over, as it is there unless it is the machine's own.
 
+use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Time};
 
 /// What a text says.
@@ -15,14 +15,15 @@ pub struct Moment {
     pub offset_seconds: Option<i64>,
 }
 
-/// Reads a text; `None` where dateutil raises, or would need the clock.
-pub fn parse(text: &str) -> Option<Moment> {
+/// Reads a text; `None` where dateutil raises. What is missing of the date is that of `today`; without that the date must be
+/// whole.
+pub fn parse(text: &str, today: Option<Date>) -> Option<Moment> {
     let mut reading = Reading { tokens: tokens(text), ..Reading::default() };
     let mut index = 0;
     while index < reading.tokens.len() {
         index = reading.token(index)? + 1;
     }
-    reading.finish()
+    reading.finish(today)
 }
 
 const JUMP: &[&str] =
@@ -132,6 +133,7 @@ struct Reading {
     minute: Option<i64>,
     second: Option<i64>,
     microsecond: Option<i64>,
+    weekday: Option<i64>,
     zone: Option<String>,
     offset: Option<i64>,
     ymd: Vec<i64>,
@@ -160,7 +162,8 @@ impl Reading {
         if token.starts_with(|first: char| first.is_ascii_digit()) {
             return self.number(index, &token);
         }
-        if position(WEEKDAYS, &token).is_some() {
+        if let Some(weekday) = position(WEEKDAYS, &token) {
+            self.weekday = Some(weekday as i64);
             return Some(index);
         }
         if let Some(month) = position(MONTHS, &token) {
@@ -429,6 +432,12 @@ impl Reading {
         place.replace(self.ymd.len() - 1).is_none().then_some(())
     }
 
+    /// Whether any part of date or time was found.
+    fn tells_anything(&self) -> bool {
+        let numbers = [self.hour, self.minute, self.second, self.microsecond, self.weekday, self.offset];
+        !self.ymd.is_empty() || numbers.iter().any(Option::is_some) || self.zone.is_some()
+    }
+
     /// `resolve_ymd`: year, month and day.
     fn resolved(&self) -> Option<[Option<i64>; 3]> {
         let day_at = match (self.ymd.len(), self.year_at, self.month_at) {
@@ -466,9 +475,26 @@ impl Reading {
     }
 
     /// `validate`, `_build_naive` and `_build_tzaware`.
-    fn finish(self) -> Option<Moment> {
+    fn finish(self, today: Option<Date>) -> Option<Moment> {
         let [year, month, day] = self.resolved()?;
-        let date = date(century(year?, self.century_specified), month?, day?)?;
+        let year = year.map(|year| century(year, self.century_specified));
+        let date = match (year, month, day) {
+            (Some(year), Some(month), Some(day)) => date(year, month, day)?,
+            _ if !self.tells_anything() => return None,
+            _ => {
+                let today = today?;
+                let (year, month) = (year.unwrap_or(today.year().into()), month.unwrap_or(today.month().into()));
+                let last = date(year, month, 1)?.days_in_month();
+                let date = date(year, month, day.unwrap_or(today.day().min(last).into()))?;
+                match self.weekday.filter(|_| day.is_none()) {
+                    Some(weekday) => {
+                        let ahead = (weekday - i64::from(date.weekday().to_monday_zero_offset())).rem_euclid(7);
+                        date.checked_add(ahead.days()).ok()?
+                    }
+                    None => date,
+                }
+            }
+        };
         let part = |value: Option<i64>| i8::try_from(value.unwrap_or(0)).ok();
         let nanosecond = i32::try_from(self.microsecond.unwrap_or(0) * 1000).ok()?;
         let time = Time::new(part(self.hour)?, part(self.minute)?, part(self.second)?, nanosecond).ok()?;

@@ -79,6 +79,9 @@ pub fn int(value: &Value) -> Option<i128> {
 ///
 /// Source: patroni/utils.py, `parse_bool`, 4.1.5.
 pub fn parse_bool(value: &Value) -> Option<bool> {
+    if let Value::Bool(value) = value {
+        return Some(*value);
+    }
     match str(value).to_lowercase().as_str() {
         "on" | "true" | "yes" | "1" => Some(true),
         "off" | "false" | "no" | "0" => Some(false),
@@ -92,6 +95,9 @@ pub fn parse_bool(value: &Value) -> Option<bool> {
 ///
 /// Source: patroni/utils.py, `parse_int`, 4.1.5.
 pub fn parse_int(value: &Value, base_unit: Option<&str>) -> Option<i128> {
+    if let Value::Int(value) = value {
+        return Some(*value);
+    }
     let text = str(value);
     let (integer, rest) = strtol(&text)?;
     let (number, unit) = match integer {

@@ -7,7 +7,7 @@ Runs `compare.py` on --count scenarios and keeps those that show something: ever
 which a decision changes from one release to the next, some times over; and the first RANDOM ones, whatever they show.
 Writes fixtures/oracle/verdicts-N.jsonl.gz. A line holds a scenario and, for each decision (the route to it in the verdict), the
 releases from which on it has another answer: `[["2.0.0", …], ["3.2.0", …]]`; an entry without a value says that there is no
-such decision from there on. The order of releases is that of the first line. The same seed gives the same bytes.
+such decision from there on. The same seed gives the same bytes.
 
 --kept names the folder that an earlier `compare.py --keep` filled, and spares another run.
 """
@@ -54,8 +54,7 @@ def record(kept, count):
     for old in FIXTURES.glob('verdicts-*.jsonl.gz'):
         old.unlink()
     for start in range(0, len(lines), PER_FILE):
-        head = [dump({'releases': releases})]
-        text = '\n'.join(head + lines[start:start + PER_FILE]) + '\n'
+        text = '\n'.join(lines[start:start + PER_FILE]) + '\n'
         # No time stamp: the same record gives the same bytes.
         path = FIXTURES / f'verdicts-{start // PER_FILE}.jsonl.gz'
         path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
@@ -78,7 +77,7 @@ def chosen(kept, releases, count):
             is_new = any(seen[feature] < TIMES for feature in shown)
             if index < RANDOM or is_new:
                 seen.update(shown)
-                lines.append(dump({'scenario': slim(scenario), 'answers': changes(releases, answers)}))
+                lines.append(dump({'scenario': scenario, 'answers': changes(releases, answers)}))
     for file in files:
         file.close()
     print(f'{len(lines):,} of {count:,} scenarios show {len(seen):,} things')
@@ -157,11 +156,6 @@ def items(value, route=''):
             yield route, item
     else:
         yield route, value
-
-
-def slim(scenario):
-    """A scenario without the facts that nothing is asked about: the resolver has fixtures of its own."""
-    return {key: value for key, value in scenario.items() if key not in ('quorum_state', 'chaos')}
 
 
 def dump(value):

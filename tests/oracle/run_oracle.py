@@ -61,6 +61,7 @@ import patroni.config  # noqa: E402
 import patroni.request  # noqa: E402
 import patroni.dcs  # noqa: E402
 import patroni.dcs.etcd3 as etcd3_mod  # noqa: E402
+import dateutil.parser  # noqa: E402
 from patroni.dcs import AbstractDCS  # noqa: E402
 from patroni.version import __version__ as PATRONI_VERSION  # noqa: E402
 
@@ -128,7 +129,7 @@ def patch_clock(mod):
         mod.datetime = DT_SHIM
 
 
-for _m in (HA, API, patroni.dcs, etcd3_mod):
+for _m in (HA, API, patroni.dcs, etcd3_mod, dateutil.parser._parser):
     patch_clock(_m)
 
 
@@ -770,9 +771,9 @@ def parse_tags(raw_member):
 
 
 def do_api(env, action, body=None):
-    body = body.encode() if body is not None else json.dumps({k: v for k, v in (('leader', action.get('leader')), ('candidate', action.get('candidate')),
-                                         ('scheduled_at', action.get('scheduled_at'))) if v is not None}).encode()
-    h = OracleHandler(FakeServer(env.patroni), body)
+    fields = json.dumps({k: v for k, v in (('leader', action.get('leader')), ('candidate', action.get('candidate')),
+                                           ('scheduled_at', action.get('scheduled_at'))) if v is not None})
+    h = OracleHandler(FakeServer(env.patroni), (fields if body is None else body).encode())
     out = {}
     try:
         (h.do_POST_switchover if action['kind'] == 'switchover' else h.do_POST_failover)()
@@ -785,9 +786,11 @@ def do_api(env, action, body=None):
         out['status'] = None
     writes = [v for k, v in env.dcs.writes if k == 'failover']
     out['accepted'] = bool(writes)
-    if writes:
-        out['failover_key'] = writes[-1]
-    out['logs'] = TAP.take()
+    logs = TAP.take()
+    if body is None:            # of another body only the answer is told
+        out['logs'] = logs
+        if writes:
+            out['failover_key'] = writes[-1]
     return out
 
 

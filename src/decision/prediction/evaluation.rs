@@ -12,7 +12,7 @@ use crate::decision::view::{Answers, View};
 use crate::model::behaviour::Behaviours;
 use crate::model::cluster::{Cluster, FailoverKey, LocalState, MemberStatus, ScheduledAt};
 use crate::model::config::global::GlobalConfig;
-use crate::model::time::parse_time;
+use crate::model::time::parse_time_at;
 use crate::model::version::PatroniVersion;
 
 /// What comes of a question in one world.
@@ -107,7 +107,7 @@ fn evaluate_change(facts: &Facts, kind: Kind, request: &Request, via: Via) -> Ev
         .or_else(|| request.candidate().map(str::to_owned).filter(|name| facts.nodes.contains_key(name)));
     let (api_report, answer, falls_back) = api_gate(facts, api_node.as_deref(), kind, &request, via);
     gates.push(api_report);
-    let key = failover_key(&request);
+    let key = failover_key(&request, facts.now);
     let due = key.scheduled_at.as_ref().and_then(ScheduledAt::seconds).unwrap_or(facts.now);
     let now = if facts.now < due { due } else { facts.now };
     let leader_report = leader_gate(facts, &key, now);
@@ -166,8 +166,15 @@ fn ctl_gate(facts: &Facts, kind: Kind, request: &Request) -> (GateReport, Option
         Err(raised) => return (GateReport::raised(Gate::Ctl, "", version, &raised), None),
     };
     let config = facts.config(version);
-    let outcome =
-        ctl::do_failover_or_switchover(facts.behaviours(version), &cluster, &config, &facts.scope, kind, request);
+    let outcome = ctl::do_failover_or_switchover(
+        facts.behaviours(version),
+        &cluster,
+        &config,
+        &facts.scope,
+        kind,
+        request,
+        facts.now,
+    );
     let mut sent = None;
     match outcome {
         CtlOutcome::Sends { kind, request, to } => {
@@ -260,9 +267,9 @@ fn api_gate(
 /// The value of `/failover` that the request leads to.
 ///
 /// Source: patroni/dcs/__init__.py, `AbstractDCS.manual_failover`, 4.1.5.
-fn failover_key(request: &Request) -> FailoverKey {
+fn failover_key(request: &Request, now: f64) -> FailoverKey {
     let scheduled_at = request.scheduled_at().filter(|text| *text != "now");
-    let scheduled_at = scheduled_at.map(|text| ScheduledAt::new(text.to_owned(), parse_time(text)));
+    let scheduled_at = scheduled_at.map(|text| ScheduledAt::new(text.to_owned(), parse_time_at(text, now)));
     let name = |name: Option<&str>| name.map(str::to_owned);
     FailoverKey {
         leader: name(request.leader()),

@@ -120,3 +120,19 @@ fn host(url: &str) -> Option<&str> {
 fn is_loopback(host: &str) -> bool {
     host == "localhost" || host == "::1" || host.starts_with("127.")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_found_in_addresses() {
+        let check = |url: &str, expected: Option<&str>| assert_eq!(host(url), expected, "{url}");
+        check("http://10.0.0.1:8008/patroni", Some("10.0.0.1"));
+        check("https://user@pg1.example.com/patroni?x", Some("pg1.example.com"));
+        check("http://[fd00::1]:2379", Some("fd00::1"));
+        check("etcd1:2379", Some("etcd1"));
+        check("http:///patroni", None);
+        assert!(is_loopback("127.0.0.1") && is_loopback("localhost") && !is_loopback("10.0.0.1"));
+    }
+}

@@ -96,15 +96,18 @@ impl<'a> Contest<'a> {
     /// Prepares the races; `None`: there are too many nodes.
     pub fn new(facts: &'a Facts) -> Option<Self> {
         let names: Vec<&str> = facts.nodes.keys().map(String::as_str).collect();
-        let has_request = facts.keys.contains_key("failover");
-        let mut contest = Self { facts, names, racers: None };
-        if MAXIMUM_NODES < contest.names.len() {
+        if MAXIMUM_NODES < names.len() {
             return None;
         }
-        if !has_request {
-            contest.racers = Some(racers(facts, &contest.names, 0));
-        }
-        Some(contest)
+        let failover = facts.cluster(facts.patronictl.0).map(|cluster| cluster.failover);
+        let has_request = failover.is_ok_and(|failover| failover.is_some_and(|failover| failover.is_requested()));
+        let racers = (!has_request).then(|| racers(facts, &names, 0));
+        Some(Self { facts, names, racers })
+    }
+
+    /// Whether a request is pending in `/failover`, so that each loss takes a race of its own.
+    pub fn has_request(&self) -> bool {
+        self.racers.is_none()
     }
 
     /// All nodes.
@@ -241,7 +244,7 @@ struct Reading {
 fn racers(facts: &Facts, names: &[&str], lost: Nodes) -> Vec<Racer> {
     let mut after = facts.clone();
     for (index, node) in after.nodes.values_mut().enumerate().filter(|(index, _)| lost & (1 << index) != 0) {
-        debug_assert!(index < names.len());
+        debug_assert!(index < names.len(), "nodes and names are the same");
         node.local.running = false;
         node.suppose_silent("it is lost");
     }

@@ -83,8 +83,7 @@ impl<'a> Margins<'a> {
     /// Tries every set; `None`: there are too many members.
     pub fn of(situation: &Situation<'a>, commits: &CommitQuorum) -> Option<Self> {
         let contest = Contest::new(situation.facts)?;
-        let has_request = situation.facts.keys.contains_key("failover");
-        let maximum = if has_request { MAXIMUM_MEMBERS_WITH_REQUEST } else { MAXIMUM_MEMBERS };
+        let maximum = if contest.has_request() { MAXIMUM_MEMBERS_WITH_REQUEST } else { MAXIMUM_MEMBERS };
         if maximum < contest.names.len() {
             return None;
         }

@@ -3,6 +3,9 @@
 use crate::decision::quorum::commits::CommitQuorum;
 use crate::decision::quorum::situation::{Mode, Situation};
 
+/// More names than this are only counted.
+const MAXIMUM_NAMES: usize = 8;
+
 /// Whether every set of nodes that can acknowledge a commit has a node in common with every set that can elect a leader,
 /// the leader itself left out of both.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +78,7 @@ impl Overlap {
         Self::Holds(format!(
             "{} of {} acknowledge a commit, {size} of them {what}; {} + {size} > {}: at least one is in both",
             commits.least,
-            all.join(", "),
+            if all.len() <= MAXIMUM_NAMES { all.join(", ") } else { format!("{} names in /sync", all.len()) },
             commits.least,
             all.len()
         ))

@@ -294,6 +294,7 @@ fn election(
     let is_tagged = node.local.tags.nofailover();
     let former = sync.leader_matches(name);
     let (counts, because) = match (by_quorum, by_list) {
+        _ if situation.config.paused && !may_win => (false, "paused: nobody races".to_owned()),
         (true, _) if former && may_win => (true, "former leader: needs no votes unless others are ahead".to_owned()),
         (true, _) if is_named && is_voting && may_win => (true, format!("votes, may win{now}")),
         (true, _) if is_named && is_voting => (true, format!("votes, may not win: {}", why())),

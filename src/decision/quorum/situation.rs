@@ -1,7 +1,7 @@
 //! What is known about replication in a cluster now, as its leader sees it.
 
 use crate::decision::prediction::facts::{Facts, Origin};
-use crate::decision::quorum::contest::Nodes;
+use crate::decision::quorum::contest::{MAXIMUM_NODES, Nodes};
 use crate::decision::sync_standbys::{CurrentState, ReplicaRow, Replication, current_state};
 use crate::decision::view::{Answers, View};
 use crate::model::behaviour::Behaviours;
@@ -108,9 +108,18 @@ impl<'a> Situation<'a> {
         Some(current_state(&self.view()?, &self.replication))
     }
 
-    /// Who can be a synchronous standby, and is wanted or could step in; the others are none without a leader.
+    /// Who can be a synchronous standby, and is wanted or could step in. Without a leader: who may be one by its tags.
     pub fn eligible(&self) -> Vec<&str> {
-        let Some(Ok(state)) = self.current_state() else { return Vec::new() };
+        let state = match self.current_state() {
+            Some(Ok(state)) => state,
+            Some(Err(_)) => return Vec::new(),
+            None => {
+                let tags = |name: &&str| self.facts.nodes.get(*name).map(|node| &node.local.tags);
+                let is_barred =
+                    |name: &&str| tags(name).is_none_or(|tags| tags.nosync(self.behaviours) || tags.nofailover());
+                return self.streaming().filter(|name| !is_barred(name)).collect();
+            }
+        };
         let eligible = state.replicas.iter().filter(|replica| replica.choice.is_eligible());
         eligible.map(|replica| replica.row.application_name.as_str()).collect()
     }
@@ -138,7 +147,12 @@ impl<'a> Situation<'a> {
     /// A node as a set; empty for a name that is none.
     pub fn bit(&self, name: &str) -> Nodes {
         let lower = name.to_lowercase();
-        self.facts.nodes.keys().take(32).position(|known| known.to_lowercase() == lower).map_or(0, |index| 1 << index)
+        self.facts
+            .nodes
+            .keys()
+            .take(MAXIMUM_NODES)
+            .position(|known| known.to_lowercase() == lower)
+            .map_or(0, |index| 1 << index)
     }
 
     /// The key of the DCS as reports name it.
@@ -188,7 +202,12 @@ impl<'a> Situation<'a> {
             let node = &self.facts.nodes[name];
             let upstream = node.local.tags.replicatefrom.as_deref();
             let cascades = upstream.is_some_and(|upstream| self.facts.nodes.contains_key(upstream) && upstream != name);
-            node.local.running && !node.local.tags.nostream && node.streaming != Some(false) && !cascades
+            // Without a leader nobody streams now, and all will once there is one.
+            let is_cut_off = match self.leader {
+                Some(_) => node.streaming == Some(false),
+                None => node.local.primary,
+            };
+            node.local.running && !node.local.tags.nostream && !is_cut_off && !cascades
         };
         let names = self.facts.nodes.keys().map(String::as_str);
         let names = names.filter(|name| Some(*name) != self.leader && streams(name));

@@ -77,7 +77,12 @@ impl FailoverKey {
         let name = |field: &str| {
             data.get(field).filter(|node| python::truthy(&node.value)).map(|node| python::str(&node.value))
         };
-        let scheduled_at = match name("scheduled_at") {
+        let scheduled_at = data.get("scheduled_at").map(|node| &node.value).filter(|value| python::truthy(value));
+        if let Some(odd) = scheduled_at.filter(|value| !matches!(value, Value::String(_))) {
+            let text = format!("Parser must be a string or character stream, not {}", python::type_name(odd));
+            return Err(Raised::new("TypeError", text));
+        }
+        let scheduled_at = match scheduled_at.map(python::str) {
             None => None,
             Some(text) => match parse_time(&text) {
                 ParsedTime::Invalid => {

@@ -163,6 +163,22 @@ impl SyncState {
         self.matches(name) || if self.exact { self.leader_matches(name) } else { leads() }
     }
 
+    /// Whether `name` is among `members`: in quorum mode, whether it has a vote. Unlike for [`Self::matches_or_leads`], a
+    /// comma in the leader's name parts nothing.
+    pub fn has_vote(&self, name: &str) -> bool {
+        self.matches(name) || self.leader_matches(name)
+    }
+
+    /// Whether `members` can be made, else what that raises.
+    pub fn try_members(&self) -> Result<(), Raised> {
+        match (self.odd_standbys, self.odd_leader) {
+            _ if self.is_empty() => Ok(()),
+            (Some(odd), _) => Err(Raised::new("AttributeError", format!("'{odd}' object has no attribute 'split'"))),
+            (_, Some(odd)) => Err(Raised::new("AttributeError", format!("'{odd}' object has no attribute 'lower'"))),
+            _ => Ok(()),
+        }
+    }
+
     /// [`Self::matches`], or what it raises.
     pub fn try_matches(&self, name: &str) -> Result<bool, Raised> {
         match self.odd_standbys.filter(|_| self.looks_at(name)) {
@@ -246,5 +262,71 @@ fn text(data: &Mapping, field: &str) -> (Option<String>, Option<&'static str>) {
         Some(Value::String(text)) => (Some(text.clone()), None),
         Some(other) if python::truthy(other) => (Some(python::str(other)), Some(python::type_name(other))),
         _ => (None, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::source_map::SourceId;
+    use crate::parse::json;
+
+    fn load(text: &str, release: &str) -> SyncState {
+        let json = json::parse(SourceId(0), text).expect("the test's JSON is right");
+        SyncState::load(Some(&json), Behaviours::of(release.parse().expect("a release"))).expect("it loads")
+    }
+
+    #[test]
+    fn names_match_as_in_each_release() {
+        let check = |text: &str, release: &str, name: &str, standby: bool, member: bool| {
+            let sync = load(text, release);
+            assert_eq!(
+                (sync.matches(name), sync.matches_or_leads(name)),
+                (standby, member),
+                "{name} of {text} in {release}"
+            );
+        };
+        let plain = r#"{"leader": "pg1", "sync_standby": "pg2, Straße"}"#;
+        check(plain, "3.0.1", "Straße", false, false);
+        check(plain, "3.0.2", "Straße", true, true);
+        check(plain, "3.0.2", "STRAßE", false, false);
+        check(plain, "3.0.3", "STRAßE", true, true);
+        check(plain, "4.1.5", "STRASSE", false, false);
+        check(plain, "3.0.2", "pg1", true, true);
+        check(plain, "3.0.3", "pg1", false, true);
+        // With the leader the names are one list of texts, so that a comma parts the leader's name, too.
+        let comma = r#"{"leader": "a,b", "sync_standby": "pg2"}"#;
+        check(comma, "4.1.5", "b", false, true);
+        check(comma, "4.1.5", "a,b", false, false);
+        assert!(load(comma, "4.1.5").has_vote("a,b") && !load(comma, "4.1.5").has_vote("b"));
+    }
+
+    #[test]
+    fn an_empty_leader() {
+        let check = |text: &str, release: &str, is_empty: bool| {
+            assert_eq!(load(text, release).is_empty(), is_empty, "{text} in {release}");
+        };
+        check(r#"{"leader": ""}"#, "3.0.1", true);
+        check(r#"{"leader": ""}"#, "3.0.2", false);
+        check(r#"{"leader": []}"#, "3.0.2", false);
+        check(r#"{"leader": null}"#, "3.0.2", true);
+        check(r#"{"leader": ""}"#, "3.0.3", true);
+    }
+
+    #[test]
+    fn odd_names_raise_when_they_are_compared() {
+        let raises = |text: &str, release: &str| {
+            let sync = load(text, release);
+            let class = |result: Result<bool, Raised>| result.err().map(|raised| raised.class);
+            (class(sync.try_matches("x")), class(sync.try_matches_or_leads("x")), class(sync.try_leader_matches("x")))
+        };
+        let (attribute, of_type) = (Some("AttributeError"), Some("TypeError"));
+        assert_eq!(raises(r#"{"leader": "x", "sync_standby": 1}"#, "4.1.5"), (of_type, of_type, None));
+        assert_eq!(raises(r#"{"leader": "x", "sync_standby": 1}"#, "3.0.2"), (attribute, attribute, None));
+        assert_eq!(raises(r#"{"leader": 1}"#, "4.1.5"), (None, of_type, attribute));
+        assert_eq!(raises(r#"{"leader": 1}"#, "3.0.2"), (None, None, None));
+        assert_eq!(raises(r#"{"leader": null, "sync_standby": 1}"#, "4.1.5"), (None, None, None));
+        let json = json::parse(SourceId(0), r#"{"leader": "x", "quorum": Infinity}"#).expect("JSON as Python reads it");
+        assert!(SyncState::load(Some(&json), Behaviours::of("4.1.5".parse().expect("a release"))).is_err());
     }
 }

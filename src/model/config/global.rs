@@ -133,3 +133,50 @@ fn can_be_merged(config: &Mapping, behaviours: Behaviours) -> bool {
     TIMING.iter().chain(limits).chain(sync_node_lag).chain(timeouts).all(is_number)
         && ["postgresql", "standby_cluster"].iter().all(is_section)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::source_map::SourceId;
+    use crate::parse::json;
+
+    fn read(config: &str, release: &str) -> GlobalConfig {
+        let config = json::parse(SourceId(0), config).expect("the test's JSON is right");
+        GlobalConfig::read(config.as_mapping(), Behaviours::of(release.parse().expect("a release")))
+    }
+
+    #[test]
+    fn timing_comes_from_the_merged_configuration() {
+        let check = |config: &str, release: &str, ttl: i128, loop_wait: i128| {
+            let read = read(config, release);
+            assert_eq!((read.ttl_seconds, read.loop_wait_seconds), (ttl, loop_wait), "{config} in {release}");
+        };
+        check(r#"{"ttl": 30, "loop_wait": 20}"#, "3.1.2", 30, 20);
+        check(r#"{"ttl": 30, "loop_wait": 20}"#, "3.2.0", 30, 10);
+        check(r#"{"ttl": 5, "loop_wait": 0, "retry_timeout": 1}"#, "3.1.2", 5, 0);
+        check(r#"{"ttl": 5, "loop_wait": 0, "retry_timeout": 1}"#, "4.1.5", 20, 1);
+        check(r#"{"ttl": 30, "loop_wait": 10, "retry_timeout": 15}"#, "4.1.5", 30, 1);
+        // One bad value, and nothing of the key is used.
+        check(r#"{"ttl": 60, "loop_wait": "10s"}"#, "4.1.5", 30, 10);
+        check(r#"{"ttl": 60, "loop_wait": "10"}"#, "4.1.5", 60, 10);
+        check(r#"{"ttl": 60, "loop_wait": 9, "postgresql": 1}"#, "2.0.0", 30, 10);
+    }
+
+    #[test]
+    fn limits_come_from_the_merged_configuration_until_3_0_2() {
+        let check = |config: &str, release: &str, expected: i128| {
+            assert_eq!(read(config, release).maximum_lag_on_failover, expected, "{config} in {release}");
+        };
+        const DEFAULT: i128 = DEFAULT_MAXIMUM_LAG_ON_FAILOVER;
+        check(r#"{"maximum_lag_on_failover": 1, "check_timeline": "on"}"#, "3.0.2", DEFAULT);
+        check(r#"{"maximum_lag_on_failover": 1, "check_timeline": "on"}"#, "3.0.3", 1);
+        check(r#"{"maximum_lag_on_failover": 1, "maximum_lag_on_syncnode": "x"}"#, "2.0.1", 1);
+        check(r#"{"maximum_lag_on_failover": 1, "maximum_lag_on_syncnode": "x"}"#, "2.0.2", DEFAULT);
+        check(r#"{"maximum_lag_on_failover": 1, "primary_start_timeout": "x"}"#, "2.1.7", 1);
+        check(r#"{"maximum_lag_on_failover": 1, "primary_start_timeout": "x"}"#, "3.0.0", DEFAULT);
+        check(r#"{"maximum_lag_on_failover": 1, "master_start_timeout": "x"}"#, "3.0.0", DEFAULT);
+        let both = r#"{"maximum_lag_on_failover": 1, "master_start_timeout": "x", "primary_start_timeout": 1}"#;
+        check(both, "2.1.7", DEFAULT);
+        check(both, "3.0.0", 1);
+    }
+}

@@ -6,7 +6,7 @@ use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
 use crate::decision::quorum::contest::Nodes;
-use crate::decision::quorum::margins::{MAXIMUM_MEMBERS, Margins, Property, Writes};
+use crate::decision::quorum::margins::{MAXIMUM_MEMBERS, MAXIMUM_MEMBERS_WITH_REQUEST, Margins, Property, Writes};
 use crate::decision::quorum::outlook::SyncPair;
 use crate::decision::quorum::overlap::Overlap;
 use crate::decision::quorum::seats::{Seat, Standing};
@@ -349,7 +349,9 @@ fn tolerance(tolerance: Tolerance) -> ToleranceDocument {
 
 fn margins<'a>(report: &'a QuorumReport<'a>) -> MarginsDocument<'a> {
     let Some(margins) = &report.margins else {
-        let reason = format!("more than {MAXIMUM_MEMBERS} members, or a request in /failover and more than 12");
+        let reason = format!(
+            "more than {MAXIMUM_MEMBERS} members, or more than {MAXIMUM_MEMBERS_WITH_REQUEST} and a request in /failover"
+        );
         return MarginsDocument {
             tried: false,
             not_tried_because: Some(reason),

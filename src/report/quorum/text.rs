@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::decision::quorum::margins::{Alike, MAXIMUM_MEMBERS, Margins, Outcome, Property, Writes, collapse};
+use crate::decision::quorum::margins::{
+    Alike, MAXIMUM_MEMBERS, MAXIMUM_MEMBERS_WITH_REQUEST, Margins, Outcome, Property, Writes, collapse,
+};
 use crate::decision::quorum::outlook::SyncPair;
 use crate::decision::quorum::overlap::Overlap;
 use crate::decision::quorum::seats::Seat;
@@ -18,6 +20,8 @@ const DEFAULT_WIDTH: usize = 110;
 const SECTION_INDENT: usize = 18;
 /// At most so many kinds of losses are shown.
 const MAXIMUM_ROWS: usize = 14;
+/// More names than this are counted where they are not what it is about, and members that are alike share a row.
+const MAXIMUM_LISTED: usize = 8;
 /// Of members that are alike, so many are named.
 const MAXIMUM_NAMES: usize = 4;
 
@@ -53,7 +57,13 @@ impl<'a, W: Write> Text<'a, '_, W> {
         let palette = self.look.palette;
         let (word, text) = match (&self.report.margins, self.report.tolerance()) {
             (Some(margins), Some(tolerance)) => self.verdict(margins, tolerance),
-            _ => (palette.open("NOT TRIED"), format!("more than {MAXIMUM_MEMBERS} members, or a request in /failover")),
+            _ => {
+                let text = format!(
+                    "no set of losses: more than {MAXIMUM_MEMBERS} members, or more than {MAXIMUM_MEMBERS_WITH_REQUEST} and a \
+                     request in /failover; who counts now is below"
+                );
+                (palette.open("NOT TRIED"), text)
+            }
         };
         let leader = match situation.leader {
             Some(leader) => format!("leader {leader}"),
@@ -223,8 +233,11 @@ impl<'a, W: Write> Text<'a, '_, W> {
                 ]
             })
             .collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
         writeln!(self.out)?;
-        let titles = ["lost at once", "automatic failover", "acknowledged commits", "writes"];
+        let titles = ["lost at once", "failover", "commits", "writes"];
         if elsewhere {
             let rows: Vec<[Cell; 2]> = rows.into_iter().map(|[name, failover, ..]| [name, failover]).collect();
             table::write([titles[0], titles[1]], &rows, self.look.palette, self.width, self.out)?;
@@ -242,10 +255,10 @@ impl<'a, W: Write> Text<'a, '_, W> {
         let outcome = margins.outcome(lost);
         let situation = &self.report.situation;
         if !outcome.is_race {
-            return Cell::new("safe: the leader has them");
+            return Cell::new("safe");
         }
         if outcome.may_lack_commit == 0 {
-            let text = if outcome.winners == 0 { "kept: nobody takes over" } else { "safe" };
+            let text = if outcome.winners == 0 { "kept" } else { "safe" };
             return Cell::new(text);
         }
         let names = margins.contest.names_of(outcome.may_lack_commit);
@@ -269,8 +282,8 @@ impl<'a, W: Write> Text<'a, '_, W> {
         match (writes, self.report.seconds(writes)) {
             (Writes::GoOn, _) => "go on".to_owned(),
             (Writes::Elsewhere, _) => "made elsewhere".to_owned(),
-            (Writes::AfterLoops(_), seconds) => format!("wait for up to {} s", seconds.unwrap_or(0)),
-            (Writes::AfterFailover(_), seconds) => format!("go on after failover, up to {} s", seconds.unwrap_or(0)),
+            (Writes::AfterLoops(_), seconds) => format!("wait up to {} s", seconds.unwrap_or(0)),
+            (Writes::AfterFailover(_), seconds) => format!("go on after up to {} s", seconds.unwrap_or(0)),
             (Writes::Stop, _) => "stop until one returns".to_owned(),
         }
     }
@@ -315,7 +328,7 @@ impl<'a, W: Write> Text<'a, '_, W> {
                 Cell::new(lag),
             ]
         };
-        let rows: Vec<[Cell; 5]> = report.seats.iter().map(row).collect();
+        let rows: Vec<[Cell; 5]> = grouped(&report.seats).iter().map(row).collect();
         writeln!(self.out)?;
         let heading = ["member", "role", commit.as_str(), election.as_str(), "lag, bytes"];
         table::write(heading, &rows, self.look.palette, self.width, self.out)?;
@@ -438,8 +451,11 @@ impl<'a, W: Write> Text<'a, '_, W> {
             return self.section("Commit", &text);
         }
         let voters: Vec<&str> = situation.cluster.sync.voters().collect();
-        let voters = if voters.is_empty() { "nobody".to_owned() } else { voters.join(", ") };
-        let setting = report.commits.setting(situation);
+        let (voters, setting) = match voters.len() {
+            0 => ("nobody".to_owned(), report.commits.setting(situation)),
+            count if count <= MAXIMUM_LISTED => (voters.join(", "), report.commits.setting(situation)),
+            count => (format!("{count} names"), format!("{} of {}", report.commits.needed, report.commits.names.len())),
+        };
         match report.votes_needed {
             Some(quorum) => {
                 let text = format!(
@@ -492,7 +508,7 @@ impl<'a, W: Write> Text<'a, '_, W> {
         }
         let (loop_wait, ttl) = (situation.config.loop_wait_seconds, situation.config.ttl_seconds);
         let mut texts = Vec::new();
-        if self.report.commits.needed != 0 || situation.mode != Mode::Asynchronous {
+        if self.report.commits.needed != 0 {
             let names = &self.report.commits.names;
             let fewer = match names.len() as i128 - self.report.commits.needed {
                 _ if names.len() == 1 => names[0].clone(),
@@ -642,6 +658,33 @@ fn tolerated_text(tolerated: Option<usize>, members: usize) -> String {
     }
 }
 
+/// One seat for all members that are alike, if there are many, with all their names.
+fn grouped(seats: &[Seat]) -> Vec<Seat> {
+    if seats.len() <= MAXIMUM_LISTED {
+        return seats.to_vec();
+    }
+    let is_alike = |one: &Seat, other: &Seat| {
+        let row = |seat: &Seat| {
+            (
+                seat.role,
+                seat.commit.because.clone(),
+                seat.election.because.clone(),
+                seat.election.counts,
+                seat.lag_bytes,
+            )
+        };
+        row(one) == row(other)
+    };
+    let mut groups: Vec<(Seat, Vec<String>)> = Vec::new();
+    for seat in seats {
+        match groups.iter_mut().find(|(first, _)| is_alike(first, seat)) {
+            Some((_, names)) => names.push(seat.name.clone()),
+            None => groups.push((seat.clone(), vec![seat.name.clone()])),
+        }
+    }
+    groups.into_iter().map(|(seat, names)| Seat { name: named(&names, ", "), ..seat }).collect()
+}
+
 /// The first of many values: `a; b and 9 more values`.
 fn few(values: &str) -> String {
     const SHOWN: usize = 3;
@@ -668,7 +711,8 @@ pub fn set_text(margins: &Margins<'_>, alike: &Alike) -> String {
             }
             false if names.len() <= MAXIMUM_NAMES => parts.push(format!("{taken} of {}", names.join(", "))),
             false if class.len() + margins.leader().count_ones() as usize == margins.contest.names.len() => {
-                parts.push(format!("{taken} of the {} replicas", names.len()));
+                let noun = if margins.leader() == 0 { "members" } else { "replicas" };
+                parts.push(format!("{taken} of the {} {noun}", names.len()));
             }
             false => parts.push(format!("{taken} of {}", named(&names, ", "))),
         }
