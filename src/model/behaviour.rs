@@ -157,12 +157,6 @@ pub enum Behaviour {
     FalseNofailoverIsKept,
     /// `sync_priority` exists.
     SyncPriority,
-    /// Only Patroni's own rules say which PostgreSQL parameters there are.
-    RulesAloneKnowParameters,
-    /// A PostgreSQL parameter that `postgres --describe-config` does not list is left out.
-    DescribedParametersOnly,
-    /// Patroni's rules on PostgreSQL parameters look at the minor version, too.
-    MinorDecidesParameters,
 }
 
 const fn v(major: u16, minor: u16, patch: u16) -> PatroniVersion {
@@ -703,31 +697,6 @@ pub const TABLE: &[Row] = &[
         source: "patroni/tags.py, Tags.sync_priority",
         pull_request: Some("3223"),
         releases: &[(v(4, 1, 0), None)],
-    },
-    Row {
-        behaviour: Behaviour::RulesAloneKnowParameters,
-        name: "rules-alone-know-parameters",
-        summary: "PostgreSQL parameters that Patroni has no rule for are left out, although the server knows them",
-        source: "patroni/postgresql/validator.py, _transform_parameter_value",
-        pull_request: None,
-        releases: &[(v(2, 0, 0), Some(v(3, 0, 3))), (v(4, 0, 0), Some(v(4, 0, 3)))],
-    },
-    Row {
-        behaviour: Behaviour::DescribedParametersOnly,
-        name: "described-parameters-only",
-        summary: "PostgreSQL parameters that `postgres --describe-config` does not list are left out, those for \
-                  developers among them",
-        source: "patroni/postgresql/validator.py, _transform_parameter_value",
-        pull_request: None,
-        releases: &[(v(3, 0, 3), Some(v(3, 3, 4)))],
-    },
-    Row {
-        behaviour: Behaviour::MinorDecidesParameters,
-        name: "minor-decides-parameters",
-        summary: "PostgreSQL parameters that came with a minor version are known from that one on",
-        source: "patroni/postgresql/config.py, ConfigHandler.pg_version",
-        pull_request: None,
-        releases: &[(v(3, 3, 4), None)],
     },
 ];
 

@@ -117,6 +117,16 @@ def rules(found):
 print(json.dumps([[[name, rules(found)] for name, found in getattr(validator, section).items()]
                   for section in ('parameters', 'recovery_parameters')]))
 '''
+PROBE = LOAD + r'''
+takes_gucs = validator.transform_postgresql_parameter_value.__code__.co_argcount == 4
+def keeps(name, described):
+    extra = ()
+    if takes_gucs:
+        from patroni.collections import CaseInsensitiveSet
+        extra = (CaseInsensitiveSet(described),)
+    return validator.transform_postgresql_parameter_value(160000, name, 'on', *extra) is not None
+print(json.dumps([keeps('zero_damaged_pages', []), keeps('no_such_rule', ['no_such_rule'])]))
+'''
 TREAT = LOAD + r'''
 available, extra = json.loads(sys.stdin.readline()), ()
 if validator.transform_postgresql_parameter_value.__code__.co_argcount == 4:
@@ -143,8 +153,15 @@ def patroni_kind(rule):
     return ({'Bool': 'bool', 'String': 'string', 'Enum': 'enum', 'EnumBool': 'enum_bool'}[kind], *(values or ()))
 
 
+def known_names(source):
+    """Who says which parameters there are, and whether the minor version of PostgreSQL counts."""
+    names = {(True, False): 'RulesAlone', (False, True): 'ServerAlone', (True, True): 'RulesAndServer'}
+    config = (source / 'patroni/postgresql/config.py').read_text()
+    return names[tuple(json.loads(run_release(PROBE, source)))], 'version = self.pg_version' in config
+
+
 def patroni_rows(patroni):
-    """The rules, each with the editions of the table that hold it, and the releases with which editions begin."""
+    """The rules, each with the editions of the table that hold it, and the releases with which another treatment begins."""
     releases = sorted((path.name for path in patroni.iterdir() if (path / 'patroni').is_dir()), key=version_key)
     editions, starts = [], []
     for release in releases:
@@ -157,11 +174,12 @@ def patroni_rows(patroni):
         if edition not in editions:
             editions.append(edition)
         number = editions.index(edition)
-        if not starts or starts[-1][1] != number:
+        treatment = (number, *known_names(patroni / release))
+        if not starts or starts[-1][1:] != treatment:
             # The index lacks some x.y.0, which count as the next release.
             first = all(not other.startswith(release.rsplit('.', 1)[0] + '.') or other == release
                         for other in releases[:releases.index(release) + 1])
-            starts.append((release.rsplit('.', 1)[0] + '.0' if first else release, number))
+            starts.append((release.rsplit('.', 1)[0] + '.0' if first else release, *treatment))
     # What is the same but for the PostgreSQL versions stays two rows: in one edition the ranges of a name are disjoint.
     rows = {rule: sum(1 << number for number, edition in enumerate(editions) if rule in edition)
             for rule in set().union(*editions)}
@@ -216,12 +234,13 @@ def write_server_table(rows, newest):
 
 def write_patroni_table(rows, starts):
     text = HEAD.format('The rules by which releases of Patroni validate parameters.')
-    text += 'use crate::model::postgresql::parameter::Kind::*;\nuse crate::model::postgresql::treatment::Rule;\n'
+    text += 'use crate::model::postgresql::parameter::Kind::*;\nuse crate::model::postgresql::treatment::{Edition, Names, Rule};\n'
     text += 'use crate::model::version::PatroniVersion;\n\n'
-    text += '/// The releases with which another edition of the rules begins, and the number of that edition.\n'
-    text += 'pub(super) const EDITIONS: &[(PatroniVersion, u8)] = &[\n'
-    for release, number in starts:
-        text += f'    (PatroniVersion::new({release.replace(".", ", ")}), {number}),\n'
+    text += '/// The releases with which another edition of the rules, or another use of them, begins.\n'
+    text += '#[rustfmt::skip]\npub(super) const EDITIONS: &[Edition] = &[\n'
+    for release, number, names, sees_minor in starts:
+        version = f'PatroniVersion::new({release.replace(".", ", ")})'
+        text += f'    Edition::new({version}, {number}, Names::{names}, {str(sees_minor).lower()}),\n'
     text += '];\n\n/// All rules in order of their names. The last number is the set of editions, as bits.\n'
     text += '#[rustfmt::skip]\npub(super) const RULES: &[Rule] = &[\n'
     for (name, is_recovery, since, until, kind), editions in rows:

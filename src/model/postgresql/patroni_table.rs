@@ -3,25 +3,28 @@
 //! Written by `tests/postgresql/record.py`; do not edit.
 
 use crate::model::postgresql::parameter::Kind::*;
-use crate::model::postgresql::treatment::Rule;
+use crate::model::postgresql::treatment::{Edition, Names, Rule};
 use crate::model::version::PatroniVersion;
 
-/// The releases with which another edition of the rules begins, and the number of that edition.
-pub(super) const EDITIONS: &[(PatroniVersion, u8)] = &[
-    (PatroniVersion::new(2, 0, 0), 0),
-    (PatroniVersion::new(2, 0, 1), 1),
-    (PatroniVersion::new(2, 1, 0), 2),
-    (PatroniVersion::new(2, 1, 1), 3),
-    (PatroniVersion::new(2, 1, 4), 4),
-    (PatroniVersion::new(2, 1, 5), 5),
-    (PatroniVersion::new(3, 0, 3), 6),
-    (PatroniVersion::new(3, 3, 1), 7),
-    (PatroniVersion::new(3, 3, 3), 8),
-    (PatroniVersion::new(3, 3, 4), 9),
-    (PatroniVersion::new(4, 0, 7), 10),
-    (PatroniVersion::new(4, 0, 11), 11),
-    (PatroniVersion::new(4, 1, 0), 10),
-    (PatroniVersion::new(4, 1, 5), 11),
+/// The releases with which another edition of the rules, or another use of them, begins.
+#[rustfmt::skip]
+pub(super) const EDITIONS: &[Edition] = &[
+    Edition::new(PatroniVersion::new(2, 0, 0), 0, Names::RulesAlone, false),
+    Edition::new(PatroniVersion::new(2, 0, 1), 1, Names::RulesAlone, false),
+    Edition::new(PatroniVersion::new(2, 1, 0), 2, Names::RulesAlone, false),
+    Edition::new(PatroniVersion::new(2, 1, 1), 3, Names::RulesAlone, false),
+    Edition::new(PatroniVersion::new(2, 1, 4), 4, Names::RulesAlone, false),
+    Edition::new(PatroniVersion::new(2, 1, 5), 5, Names::RulesAlone, false),
+    Edition::new(PatroniVersion::new(3, 0, 3), 6, Names::ServerAlone, false),
+    Edition::new(PatroniVersion::new(3, 3, 1), 7, Names::ServerAlone, false),
+    Edition::new(PatroniVersion::new(3, 3, 3), 8, Names::ServerAlone, false),
+    Edition::new(PatroniVersion::new(3, 3, 4), 9, Names::RulesAndServer, true),
+    Edition::new(PatroniVersion::new(4, 0, 0), 9, Names::RulesAlone, true),
+    Edition::new(PatroniVersion::new(4, 0, 3), 9, Names::RulesAndServer, true),
+    Edition::new(PatroniVersion::new(4, 0, 7), 10, Names::RulesAndServer, true),
+    Edition::new(PatroniVersion::new(4, 0, 11), 11, Names::RulesAndServer, true),
+    Edition::new(PatroniVersion::new(4, 1, 0), 10, Names::RulesAndServer, true),
+    Edition::new(PatroniVersion::new(4, 1, 5), 11, Names::RulesAndServer, true),
 ];
 
 /// All rules in order of their names. The last number is the set of editions, as bits.

@@ -1,6 +1,5 @@
 //! What Patroni does with a parameter before it writes it to `postgresql.conf`.
 
-use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::postgresql::parameter::{Fit, Kind, Parameter};
 use crate::model::postgresql::patroni_table::{EDITIONS, RULES};
 use crate::model::postgresql::version::PostgresVersion;
@@ -39,6 +38,44 @@ pub(super) struct Rule {
     editions: u16,
 }
 
+/// The rules of some releases, and how these use them.
+///
+/// Source: patroni/postgresql/validator.py, `_transform_parameter_value`, and patroni/postgresql/config.py,
+/// `ConfigHandler.write_postgresql_conf`, 2.0.0 to 4.1.5.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Edition {
+    /// The first release that has it; it holds until the next one begins.
+    since: PatroniVersion,
+    /// The number of its bit in [`Rule::editions`].
+    number: u8,
+    names: Names,
+    /// Whether the rules are asked for the minor version of PostgreSQL, not for the major alone.
+    sees_minor: bool,
+}
+
+/// Who says which parameters there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    /// Patroni's rules: what they lack is left out, although the server knows it.
+    RulesAlone,
+    /// The server: what `postgres --describe-config` lacks is left out, those for developers among them.
+    ServerAlone,
+    /// Patroni's rules, and what they lack the server.
+    RulesAndServer,
+}
+
+impl Edition {
+    pub(super) const fn new(since: PatroniVersion, number: u8, names: Names, sees_minor: bool) -> Self {
+        Self { since, number, names, sees_minor }
+    }
+
+    /// That of a release.
+    fn of(patroni: PatroniVersion) -> &'static Self {
+        let later = EDITIONS.partition_point(|edition| edition.since <= patroni);
+        &EDITIONS[later.saturating_sub(1)]
+    }
+}
+
 impl Rule {
     pub(super) const fn general(name: &'static str, since: u32, until: u32, kind: Kind, editions: u16) -> Self {
         Self { name, is_recovery: false, since, until, kind, editions }
@@ -64,33 +101,30 @@ pub fn treatment(name: &str, value: &Value, postgres: PostgresVersion, patroni: 
     if name.contains('.') {
         return Treatment::Unchecked;
     }
-    let behaviours = Behaviours::of(patroni);
+    let edition = Edition::of(patroni);
     let is_recovery = is_recovery_parameter(name, patroni);
-    let sees_minor = behaviours.has(Behaviour::MinorDecidesParameters) && !is_recovery;
-    let number = if sees_minor { postgres.number() } else { postgres.major_number() };
+    let number = if edition.sees_minor && !is_recovery { postgres.number() } else { postgres.major_number() };
     let rule = rules(name, patroni).find(|rule| rule.since <= number && (rule.until == 0 || number < rule.until));
     // Servers before 12 do not describe the recovery parameters; then all that Patroni knows count as described.
     let is_described = || match is_recovery && number < 120_000 {
         true => true,
         false => Parameter::find(name, postgres).is_some_and(|parameter| parameter.is_described),
     };
-    let server_decides = behaviours.has(Behaviour::DescribedParametersOnly);
     match rule {
-        Some(_) if server_decides && !is_described() => Treatment::Unexpected,
+        Some(_) if edition.names == Names::ServerAlone && !is_described() => Treatment::Unexpected,
         Some(rule) => match rule.kind.fit(value) {
             Fit::Fits => Treatment::Passed,
             Fit::Outside(limit) => Treatment::Adjusted(limit),
             Fit::Unreadable => Treatment::Invalid(rule.kind),
         },
-        None if behaviours.has(Behaviour::RulesAloneKnowParameters) || !is_described() => Treatment::Unexpected,
+        None if edition.names == Names::RulesAlone || !is_described() => Treatment::Unexpected,
         None => Treatment::Unchecked,
     }
 }
 
 /// The rules for a name in the edition that a release has.
 fn rules(name: &str, patroni: PatroniVersion) -> impl Iterator<Item = &'static Rule> {
-    let later = EDITIONS.partition_point(|(release, _)| *release <= patroni);
-    let edition = EDITIONS[later.saturating_sub(1)].1;
+    let edition = Edition::of(patroni).number;
     let name = name.to_ascii_lowercase();
     let start = RULES.partition_point(|rule| rule.name < name.as_str());
     let of_name = RULES[start..].iter().take_while(move |rule| rule.name == name);
@@ -110,7 +144,7 @@ mod tests {
     #[test]
     fn rules_are_sorted() {
         assert!(RULES.is_sorted_by_key(|rule| rule.name));
-        assert!(EDITIONS.is_sorted_by_key(|(release, _)| *release));
+        assert!(EDITIONS.is_sorted_by_key(|edition| edition.since));
     }
 
     /// What Patroni's own function returned for generated values, release by release.
