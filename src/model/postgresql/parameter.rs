@@ -88,10 +88,11 @@ impl Parameter {
 
     /// All definitions of a name, oldest major first; none if no major from 10 on knows it.
     pub fn definitions(name: &str) -> &'static [Self] {
-        let name = name.to_ascii_lowercase();
-        let start = PARAMETERS.partition_point(|parameter| parameter.name.to_ascii_lowercase() < name);
+        let lower = |name: &'static str| name.bytes().map(|letter| letter.to_ascii_lowercase());
+        let sought = || name.bytes().map(|letter| letter.to_ascii_lowercase());
+        let start = PARAMETERS.partition_point(|parameter| lower(parameter.name).lt(sought()));
         let rest = &PARAMETERS[start..];
-        &rest[..rest.iter().take_while(|parameter| parameter.name.eq_ignore_ascii_case(&name)).count()]
+        &rest[..rest.iter().take_while(|parameter| parameter.name.eq_ignore_ascii_case(name)).count()]
     }
 
     /// The parameter in a version; `None` if it does not exist there. Versions before 10 count as 10, and those after

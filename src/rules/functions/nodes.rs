@@ -470,7 +470,7 @@ fn compare(scene: &Scene<'_>, files: &[NodeFile<'_>], paths: &[Path], absent: Ab
     for path in paths {
         let values = values_at(files, path);
         let present = values.iter().flatten().count();
-        if present == 0 || absent == Absent::IsDifferent && files.len() < 2 {
+        if present == 0 || files.len() < 2 {
             continue;
         }
         let mut groups = groups(&values);
@@ -564,9 +564,12 @@ fn described(files: &[&NodeFile<'_>], groups: &[Vec<usize>], values: &[String], 
     hit.with("what", parts.join(", ")).with("odd", odd)
 }
 
-/// Every setting that some file has, by its place; lists are one setting.
+/// Every setting that some file has, by its place; lists are one setting. None of a file alone.
 fn settings(files: &[NodeFile<'_>]) -> BTreeSet<Path> {
     let mut paths = BTreeSet::new();
+    if files.len() < 2 {
+        return paths;
+    }
     for file in files {
         let mut left = MAX_KEYS;
         collect(file.document, &mut Vec::new(), &mut paths, &mut left);
