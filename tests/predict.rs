@@ -131,7 +131,7 @@ fn the_lock_goes_before_postgresql_has_stopped_if_somebody_has_the_last_wal() {
 
 #[test]
 fn a_time_without_zone_is_taken_by_patronictl_alone() {
-    let ask = |via: &str| answer(&format!("predict switchover --at 2030-01-01T10:00 --via {via}"), &[BUG]);
+    let ask = |via: &str| answer(&format!("predict switchover --leader pg1 --at 2030-01-01T10:00 --via {via}"), &[BUG]);
     let (by_ctl, by_api) = (ask("ctl"), ask("api"));
     assert_eq!(by_ctl["http_status"], 202);
     assert!(by_ctl["remarks"].to_string().contains("UTC is supposed here"));
@@ -328,6 +328,32 @@ fn every_member_is_told_why_it_does_not_count() {
         (false, "holds a seat, but is not a member: never votes".to_owned())
     );
     assert!(text.starts_with("NO MARGIN  the loss of pg1 alone is too much"), "{text}");
+}
+
+#[test]
+fn a_way_through_a_weaker_state_is_told() {
+    // A standby that is preferred takes the place of another one, which leaves /sync before the new one gets in.
+    let change = |keys: &mut serde_json::Map<String, Value>| {
+        for member in ["pg1", "pg2", "pg3"] {
+            edit(keys, &format!("members/{member}"), r#""version":"4.0.5""#, r#""version":"4.1.5""#);
+        }
+        edit(keys, "members/pg3", "{", r#"{"tags":{"sync_priority":2},"#);
+        edit(keys, "config", r#""synchronous_mode":"quorum""#, r#""synchronous_mode":true"#);
+        set(keys, "sync", r#"{"leader":"pg1","quorum":0,"sync_standby":"pg2"}"#);
+    };
+    let (_, document, text) = counted("weaker", &change);
+    let writes = document["steady_state"]["writes"].as_array().expect("writes");
+    let steps: Vec<(&str, bool)> =
+        writes.iter().map(|write| (write["what"].as_str().expect("a text"), write["weaker"].is_string())).collect();
+    let expected = [
+        ("/sync: leader pg1, sync_standby nobody", true),
+        ("synchronous_standby_names: pg3", true),
+        ("/sync: leader pg1, sync_standby pg3", false),
+    ];
+    assert_eq!(steps, expected, "{text}");
+    assert!(text.contains("(weaker: "), "{text}");
+    let (_, document, _) = counted("not-weaker", &|_| {});
+    assert_eq!(document["steady_state"]["writes"], json!([]));
 }
 
 #[test]

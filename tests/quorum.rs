@@ -1,5 +1,7 @@
 //! `quorum`: what is folded over bit masks equals the whole race, loss by loss, and the laws that it rests on.
 
+mod schema;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
@@ -23,6 +25,7 @@ use patrolint::model::cluster::MemberStatus;
 use patrolint::model::snapshot::{ClusterSnapshot, Dcs, DcsKey, DcsKind, DcsServer, RawValue, RestAnswer};
 use patrolint::model::version::PatroniVersion;
 use patrolint::parse::json;
+use patrolint::report::quorum::json as json_report;
 use patrolint::report::quorum::text::{self, set_text};
 use patrolint::report::terminal::Look;
 use proptest::prelude::*;
@@ -94,6 +97,27 @@ fn bit_masks_decide_as_the_whole_race_does() {
         }
     }
     assert!(2000 < compared && 500 < won && won < compared, "{won} of {compared}");
+}
+
+#[test]
+fn any_cluster_gets_a_report() {
+    let mut written = 0;
+    for scenario in lines("fixtures/oracle/scenarios.jsonl.gz").iter().step_by(5) {
+        let snapshot = cluster(scenario);
+        let facts = Facts::collect(&snapshot, None, None);
+        let Ok(report) = report(&snapshot, &facts, Options::default()) else { continue };
+        for width in [80, 140] {
+            let mut out = Vec::new();
+            text::write(&report, Look::new(true, Some(width)), &mut out).expect("memory");
+            let out = String::from_utf8(out).expect("text");
+            assert!(out.ends_with(".\n") && out.lines().count() < 200, "{}: {out}", scenario["id"]);
+        }
+        let mut out = Vec::new();
+        json_report::write(&report, &mut out).expect("memory");
+        schema::assert_valid("quorum.schema.json", &serde_json::from_slice(&out).expect("it is JSON"));
+        written += 1;
+    }
+    assert!(50 < written, "{written} reports");
 }
 
 /// A member as its key tells it.

@@ -73,7 +73,7 @@ pub fn api(
         ApiOutcome::Refuses { status, body } => Some((Some(*status), body.as_str())),
         ApiOutcome::BadRequest => Some((Some(400), "")),
         // Patroni has a body to write then, and no status.
-        ApiOutcome::Raises(raised) if raised.class == "TypeError" => {
+        ApiOutcome::Raises(raised) if raised.text.starts_with("%d format") => {
             Some((None, "Switchover target and source are the same"))
         }
         ApiOutcome::Raises(_) => None,

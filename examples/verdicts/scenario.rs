@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use patrolint::decision::api::{Kind, Request};
 use patrolint::decision::view::Answers;
 use patrolint::input::source_map::SourceId;
-use patrolint::model::behaviour::Behaviours;
+use patrolint::model::behaviour::{Behaviour, Behaviours};
 use patrolint::model::cluster::{Cluster, FailoverKey, LocalState, Member, MemberStatus, Raised, Tags};
 use patrolint::model::config::global::GlobalConfig;
 use patrolint::model::snapshot::{DcsKey, RawValue};
@@ -178,9 +178,10 @@ impl<'a> Scenario<'a> {
     pub fn answers(&self, phase: Option<Phase<'a>>) -> Answers {
         let changes = phase.and_then(|phase| phase.changes).and_then(|changes| changes.get("rest"));
         let mut answers = Answers::default();
-        // Whose key is gone is known from `/failsafe` alone.
+        // Whose key is gone is known from `/failsafe` alone, where that is used.
+        let uses_failsafe = self.behaviours.has(Behaviour::FailsafeRace) && self.world.config.failsafe_mode;
         let removed: Vec<&str> = entries(phase.and_then(|phase| phase.changes).and_then(|changes| changes.get("dcs")))
-            .filter(|(_, value)| value.as_str().is_none())
+            .filter(|(_, value)| value.as_str().is_none() && uses_failsafe)
             .filter_map(|(name, _)| name.strip_prefix("members/"))
             .collect();
         let without_removed = (!removed.is_empty()).then(|| self.addresses(|name| removed.contains(&name)));

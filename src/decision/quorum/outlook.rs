@@ -57,13 +57,13 @@ pub struct Write {
 
 impl SyncPair {
     /// How many standbys that are there may be lost until commits wait.
-    fn reserve_of_commits(&self, active: &CaseInsensitiveSet) -> i128 {
-        self.names.intersection(active).len() as i128 - self.needed
+    fn reserve_of_commits(&self, present: &CaseInsensitiveSet) -> i128 {
+        self.names.intersection(present).len() as i128 - self.needed
     }
 
     /// How many voters that are there may be lost with the leader until nobody is elected.
-    fn reserve_of_elections(&self, active: &CaseInsensitiveSet) -> i128 {
-        self.voters.intersection(active).len() as i128 - 1 - self.quorum
+    fn reserve_of_elections(&self, present: &CaseInsensitiveSet) -> i128 {
+        self.voters.intersection(present).len() as i128 - 1 - self.quorum
     }
 }
 
@@ -92,7 +92,8 @@ impl Outlook {
             Mode::Quorum => by_quorum(situation, &view, now, &active),
             Mode::Synchronous | Mode::Asynchronous => by_priority(situation, &view, now),
         };
-        outlook.mark_weaker(&active);
+        let present: CaseInsensitiveSet = situation.streaming().collect();
+        outlook.mark_weaker(&present);
         outlook
     }
 
@@ -109,12 +110,12 @@ impl Outlook {
         Some(supposed_key(&value.to_string()))
     }
 
-    fn mark_weaker(&mut self, active: &CaseInsensitiveSet) {
+    fn mark_weaker(&mut self, present: &CaseInsensitiveSet) {
         let (Some(now), Some(steady)) = (self.now.clone(), self.steady().cloned()) else { return };
-        let least = |of: fn(&SyncPair, &CaseInsensitiveSet) -> i128| of(&now, active).min(of(&steady, active));
+        let least = |of: fn(&SyncPair, &CaseInsensitiveSet) -> i128| of(&now, present).min(of(&steady, present));
         let (commits, elections) = (least(SyncPair::reserve_of_commits), least(SyncPair::reserve_of_elections));
         for write in &mut self.writes {
-            let here = (write.after.reserve_of_commits(active), write.after.reserve_of_elections(active));
+            let here = (write.after.reserve_of_commits(present), write.after.reserve_of_elections(present));
             write.weaker = match (here.0 < commits, here.1 < elections) {
                 (_, true) => {
                     Some("until the next write an election survives fewer losses than before and after".to_owned())
@@ -163,7 +164,10 @@ fn by_quorum(situation: &Situation<'_>, view: &View<'_>, now: SyncPair, active: 
                         }
                         TransitionKind::Sync => {
                             (pair.names, pair.needed) = (transition.names.clone(), transition.num);
-                            format!("synchronous_standby_names: ANY {} of {}", transition.num, listed(&names))
+                            match transition.names.is_empty() {
+                                true => "synchronous_standby_names: nobody".to_owned(),
+                                false => format!("synchronous_standby_names: ANY {} of {names}", transition.num),
+                            }
                         }
                         TransitionKind::Restart => continue,
                     };

@@ -128,7 +128,7 @@ fn seat(
         },
         commit: commit(situation, commits, name, node, has_key),
         election: election(situation, contest, index, name, node, is_voting, may_win),
-        has_seat: situation.is_active && cluster.sync.matches_or_leads(name),
+        has_seat: situation.is_active && cluster.sync.has_vote(name),
         votes: is_voting,
         may_win,
         lag_bytes: lag_is_known.then(|| (cluster.last_lsn - node.local.lsn).max(0)),

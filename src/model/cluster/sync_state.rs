@@ -136,7 +136,7 @@ impl SyncState {
     /// `voters` (until 3.3.11 `members`): the names in `sync_standby`, as written; from 3.0.3 on none when the state is
     /// empty.
     pub fn voters(&self) -> impl Iterator<Item = &str> {
-        let is_listed = !self.exact && !self.is_empty();
+        let is_listed = !self.exact && !self.is_empty() && self.odd_standbys.is_none();
         let list = self.sync_standby.as_deref().filter(|_| is_listed).unwrap_or_default();
         self.standbys.iter().filter(|_| self.exact).map(String::as_str).chain(split(list))
     }

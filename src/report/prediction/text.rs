@@ -273,7 +273,7 @@ impl<W: Write> Text<'_, W> {
 
     fn evidence(&mut self) -> io::Result<()> {
         writeln!(self.out)?;
-        let seen = self.prediction.seen.join(", ");
+        let seen = self.prediction.seen.join("; ");
         let assumptions = &self.prediction.assumptions;
         if assumptions.is_empty() && self.prediction.verdict != Verdict::Depends {
             return self.wrapped("  ", &format!("Seen: {seen}. Nothing had to be assumed."));
