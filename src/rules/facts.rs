@@ -234,7 +234,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The version of PostgreSQL on a node: the one given, else what its REST API tells, else what its paths tell.
-    fn node_postgres(&self, node: Option<&str>, file: Option<&LocalConfiguration>) -> Option<PostgresVersion> {
+    pub fn node_postgres(&self, node: Option<&str>, file: Option<&LocalConfiguration>) -> Option<PostgresVersion> {
         let told = || {
             let tree::Value::Int(number) = self.rest_json(node?)?.get("server_version")?.value else { return None };
             PostgresVersion::of_number(number)

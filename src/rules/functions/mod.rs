@@ -45,6 +45,7 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("different_dcs_sections", nodes::different_dcs_sections),
     ("different_endpoints", nodes::different_endpoints),
     ("different_initdb", nodes::different_initdb),
+    ("different_majors", nodes::different_majors),
     ("different_parameters", nodes::different_parameters),
     ("different_rewind", nodes::different_rewind),
     ("different_tls", nodes::different_tls),

@@ -290,6 +290,24 @@ pub fn different_endpoints(subject: &Subject<'_>) -> Found {
     Ok(split(&with_dcs, &values, span).map(|hit| hit.with("is_disjoint", is_disjoint)).into_iter().collect())
 }
 
+/// Nodes with different majors of PostgreSQL.
+pub fn different_majors(subject: &Subject<'_>) -> Found {
+    let scene = subject.scene;
+    let files = nodes(scene);
+    let of_files = scene.configurations.iter().filter_map(|file| {
+        let node =
+            files.iter().find(|node| file.document.as_ref().is_some_and(|own| std::ptr::eq(own, node.document)))?;
+        Some((node, scene.node_postgres(file.node.as_deref(), Some(file))?.to_string()))
+    });
+    let (known, majors): (Vec<&NodeFile<'_>>, Vec<String>) = of_files.unzip();
+    let span = |index: usize| {
+        let document = known[index].document;
+        let name = ["bin_dir", "data_dir"].into_iter().find(|name| document.at(&["postgresql", name]).is_some());
+        place::within(scene, document, &["postgresql", name.unwrap_or("bin_dir")])
+    };
+    Ok(split(&known, &majors, span).into_iter().collect())
+}
+
 /// Credentials that differ between nodes; what a file does not hold may come from the environment.
 pub fn different_credentials(subject: &Subject<'_>) -> Found {
     let mut paths = Vec::new();
@@ -429,7 +447,7 @@ fn is_compared_elsewhere(path: &Path) -> bool {
         ["name" | "scope" | "namespace" | "tags", ..] => true,
         ["bootstrap", "dcs" | "initdb" | "method", ..] => true,
         ["restapi" | "ctl", "authentication", ..] | ["postgresql", "authentication", ..] => true,
-        ["postgresql", "use_pg_rewind"] | ["watchdog", "mode"] => true,
+        ["postgresql", "use_pg_rewind" | "bin_dir"] | ["watchdog", "mode"] => true,
         [section, "host" | "hosts" | "url" | "srv" | "proxy", ..] => DCS_SECTIONS.contains(section),
         _ => false,
     }

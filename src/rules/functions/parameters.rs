@@ -4,6 +4,7 @@ use crate::model::config::schema::{self, Document};
 use crate::model::postgresql::parameter::{Fit, KNOWN_MAJORS, Kind, Parameter};
 use crate::model::postgresql::treatment::{Treatment, is_recovery_parameter, treatment};
 use crate::model::postgresql::version::PostgresVersion;
+use crate::model::snapshot::LocalConfiguration;
 use crate::parse::python;
 use crate::parse::tree::{Entry, Mapping, Node, Value};
 use crate::rules::facts::Subject;
@@ -104,7 +105,12 @@ fn wrong_value(entry: &Entry, name: &str, version: PostgresVersion, treatment: T
 /// The value that was probably meant: the nearest word, or the unit in the letters that PostgreSQL uses.
 fn meant(kind: Kind, node: &Node) -> Option<String> {
     const BOOLEANS: [&str; 6] = ["on", "off", "yes", "no", "true", "false"];
+    // Nothing longer is a number or a word.
+    const MAX_BYTES: usize = 60;
     let Value::String(text) = &node.value else { return None };
+    if MAX_BYTES < text.len() {
+        return None;
+    }
     let nearest = |words: &[&'static str]| {
         let distances = words.iter().map(|word| (strsim::damerau_levenshtein(word, &text.to_lowercase()), *word));
         distances.filter(|(distance, word)| *distance <= 2 && 2 * distance < word.len()).min().map(|(_, word)| word)
@@ -369,6 +375,18 @@ pub fn enforced_feedback(subject: &Subject<'_>) -> Found {
 pub fn idle_archiving(subject: &Subject<'_>) -> Found {
     let dynamic = subject.dynamic.and_then(|dynamic| parameters(dynamic.node));
     let local = subject.configuration.and_then(|file| parameters(file.document.as_ref()?));
+    // What is stored in the DCS is judged once, with all files, any of which may hold the command.
+    let is_stored = subject.scene.dynamic().is_some();
+    let sets_command = |file: &&LocalConfiguration| {
+        let parameters = file.document.as_ref().and_then(parameters);
+        let names = ["archive_command", "archive_library"];
+        parameters.is_some_and(|parameters| names.iter().any(|name| parameters.get(name).is_some()))
+    };
+    match subject.configuration {
+        None if subject.scene.configurations.iter().any(sets_command) => return Ok(Vec::new()),
+        Some(_) if is_stored && local.is_none_or(|local| local.get("archive_mode").is_none()) => return Ok(Vec::new()),
+        _ => {}
+    }
     let entry = |name: &str| [local, dynamic].into_iter().flatten().find_map(|mapping| mapping.entry(name));
     let is_set = |name: &str| entry(name).is_some_and(|entry| python::truthy(&entry.value.value));
     let Some(mode) = entry("archive_mode") else { return Ok(Vec::new()) };
