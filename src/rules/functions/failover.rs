@@ -3,6 +3,8 @@
 use crate::decision::prediction::Question;
 use crate::decision::prediction::evaluation::{Evaluation, evaluate};
 use crate::decision::prediction::facts::Facts;
+use crate::decision::standby_names::{FIRST_WITH_QUORUM_COMMIT, StandbyNames, value_of};
+use crate::model::behaviour::Behaviours;
 use crate::model::cluster::FailoverKey;
 use crate::model::cluster::ScheduledMoment;
 use crate::model::snapshot::RestAnswer;
@@ -37,6 +39,17 @@ pub fn failover_chance(subject: &Subject<'_>) -> Found {
             .with("lacks_votes", lacks_votes)
             .with("replicas", replicas.into_iter().map(str::to_owned).collect::<Vec<_>>()),
     ])
+}
+
+/// A member whose name Patroni writes to `synchronous_standby_names` in a form that it cannot read back.
+pub fn unreadable_standby_name(subject: &Subject<'_>) -> Found {
+    let Some(name) = subject.member else { return Ok(Vec::new()) };
+    let behaviours = Behaviours::of(subject.scene.version());
+    let written = value_of(behaviours, FIRST_WITH_QUORUM_COMMIT, false, &[name.to_owned()], None).unwrap_or_default();
+    match StandbyNames::parse(&written) {
+        Ok(_) => Ok(Vec::new()),
+        Err(error) => Ok(vec![Hit::default().with("problem", error.text(behaviours))]),
+    }
 }
 
 /// The same facts with `quorum` 0 in `/sync`.

@@ -91,6 +91,7 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("unexpected_parameters", parameters::unexpected_parameters),
     ("unknown_keys", placement::unknown_keys),
     ("unreadable_integers", settings::unreadable_integers),
+    ("unreadable_standby_name", failover::unreadable_standby_name),
     ("unsafe_durability", settings::unsafe_durability),
     ("values_out_of_range", values::values_out_of_range),
 ];
