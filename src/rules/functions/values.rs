@@ -2,9 +2,8 @@
 
 use std::net::Ipv6Addr;
 
-use crate::model::behaviour::OLDEST_COVERED;
 use crate::model::config::schema::{self as model, Document, Key, Kind, Need, Number, Reading, Standing, Truth};
-use crate::model::version::{KNOWN_RELEASES, PatroniVersion};
+use crate::model::version::PatroniVersion;
 use crate::parse::python;
 use crate::parse::tree::{Mapping, Node, Span, Value};
 use crate::rules::facts::{Subject, bootstrap};
@@ -14,8 +13,8 @@ use crate::rules::place;
 
 type Found = Result<Vec<Hit>, Vec<String>>;
 
-/// Dynamic settings that other rules judge: the timings, the number of synchronous standbys and the mode.
-const JUDGED_ELSEWHERE: [&str; 5] = ["ttl", "loop_wait", "retry_timeout", "synchronous_node_count", "synchronous_mode"];
+/// Dynamic settings that other rules judge: the timings and the mode.
+const JUDGED_ELSEWHERE: [&str; 4] = ["ttl", "loop_wait", "retry_timeout", "synchronous_mode"];
 
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +100,7 @@ pub fn keys_of_other_releases(subject: &Subject<'_>) -> Found {
         let is_below_another = model::find(spot.document, spot.section()).is_some_and(|above| !above.is_in(version));
         if !key.is_in(version) && !is_below_another {
             let hit = Hit::at(spot.entry.key.span, "").with("path", spot.shown());
-            hits.push(hit.with("version", version.to_string()).with("releases", releases(key)));
+            hits.push(hit.with("version", version.to_string()).with("releases", key.releases_text()));
         }
     });
     if is_unknown && hits.is_empty() { Err(vec!["the Patroni version is not known".to_owned()]) } else { Ok(hits) }
@@ -111,18 +110,6 @@ pub fn keys_of_other_releases(subject: &Subject<'_>) -> Found {
 fn version_of(subject: &Subject<'_>) -> Option<PatroniVersion> {
     let of_node = subject.configuration.and_then(|file| subject.scene.member_version(file.node.as_deref()?));
     of_node.or(subject.scene.patroni)
-}
-
-/// The releases of a key for people: `since 4.1.0`, `3.3.4 to 3.3.11, since 4.0.3`.
-fn releases(key: &Key) -> String {
-    let before =
-        |until: PatroniVersion| KNOWN_RELEASES.iter().rfind(|release| **release < until).copied().unwrap_or(until);
-    let ranges = key.releases.iter().map(|(from, until)| match until {
-        Some(until) if *from == OLDEST_COVERED => format!("until {}", before(*until)),
-        Some(until) => format!("{from} to {}", before(*until)),
-        None => format!("since {from}"),
-    });
-    ranges.collect::<Vec<_>>().join(", ")
 }
 
 /// Keys that have another name now, or will go.
@@ -250,7 +237,7 @@ fn faults(subject: &Subject<'_>, pick: impl Fn(Fault) -> Option<(&'static str, S
     schema::visit(subject, &mut |spot| {
         let Some(key) = spot.key else { return };
         let mut found = Vec::new();
-        judge(spot, key, &mut found);
+        judge(subject, spot, key, &mut found);
         for (node, fault) in found {
             let is_fatal = matches!(key.kind, Kind::Section | Kind::Integer(_));
             if let Some((name, text)) = pick(fault) {
@@ -264,7 +251,7 @@ fn faults(subject: &Subject<'_>, pick: impl Fn(Fault) -> Option<(&'static str, S
 }
 
 /// What is wrong with a key's value, each fault with its part of the value.
-fn judge<'a>(spot: &Spot<'a, '_>, key: &'static Key, found: &mut Vec<(&'a Node, Fault)>) {
+fn judge<'a>(subject: &Subject<'_>, spot: &Spot<'a, '_>, key: &'static Key, found: &mut Vec<(&'a Node, Fault)>) {
     let node = &spot.entry.value;
     let is_dynamic = spot.document == Document::Dynamic;
     let is_parameter = matches!(spot.section(), ["postgresql", "parameters"]);
@@ -276,11 +263,16 @@ fn judge<'a>(spot: &Spot<'a, '_>, key: &'static Key, found: &mut Vec<(&'a Node, 
             if let (Kind::Integer(number), Some(value)) = (key.kind, python::parse_int(&node.value, None))
                 && number.maximum.is_some_and(|maximum| value > i128::from(maximum))
             {
-                found.push((node, Fault::Range(limits(&Number { minimum: None, ..number }))));
+                found.push((node, Fault::Range(Number { minimum: None, ..number }.limits())));
             }
         }
         Value::Null => found.push((node, Fault::Validator("it is empty".to_owned()))),
+        Value::Bool(true) if is_dynamic && spot.path == ["loop_wait"] => {
+            found.push((node, Fault::Validator("it is true or false".to_owned())));
+        }
         _ if is_dynamic && JUDGED_ELSEWHERE.contains(&spot.name()) => {}
+        // PTL315 tells what it does in synchronous mode.
+        _ if is_dynamic && spot.path == ["synchronous_node_count"] && is_synchronous(subject) => {}
         // PTL203: Patroni rejects the whole configuration.
         _ if is_dynamic
             && is_rejected_as_a_whole(spot.path)
@@ -301,6 +293,10 @@ fn judge<'a>(spot: &Spot<'a, '_>, key: &'static Key, found: &mut Vec<(&'a Node, 
     found.extend(kept);
 }
 
+fn is_synchronous(subject: &Subject<'_>) -> bool {
+    subject.global().is_some_and(|global| global.synchronous_mode)
+}
+
 /// Whether a value of another type there makes Patroni reject the dynamic configuration.
 fn is_rejected_as_a_whole(path: &[&str]) -> bool {
     matches!(path, ["postgresql"] | ["standby_cluster"] | ["postgresql", "parameters"])
@@ -312,11 +308,14 @@ fn fault<'a>(kind: &Kind, node: &'a Node, found: &mut Vec<(&'a Node, Fault)>) {
         value => value,
     };
     let mut tell = |fault: Fault| found.push((node, fault));
-    let mismatch = || Fault::Type(asked(kind));
+    let mismatch = || Fault::Type(kind.asked());
     match (kind, value) {
         (Kind::Any, _) | (Kind::Section | Kind::Map(Kind::Any), Value::Mapping(_)) => {}
         (Kind::Map(item), Value::Mapping(mapping)) => {
-            mapping.effective().for_each(|entry| fault(item, &entry.value, found));
+            // The validator looks at no value of such a mapping.
+            let mut faults = Vec::new();
+            mapping.effective().for_each(|entry| fault(item, &entry.value, &mut faults));
+            found.extend(faults.into_iter().filter(|(_, fault)| !matches!(fault, Fault::Validator(_))));
         }
         (Kind::List(_), Value::Sequence(items)) if items.is_empty() => {
             tell(Fault::Validator("it is an empty list".to_owned()));
@@ -392,7 +391,7 @@ fn alternatives<'a>(kinds: &'static [Kind], node: &'a Node, all: &Kind, found: &
             nearest = Some(faults);
         }
     }
-    found.extend(nearest.unwrap_or_else(|| vec![(node, Fault::Type(asked(all)))]));
+    found.extend(nearest.unwrap_or_else(|| vec![(node, Fault::Type(all.asked()))]));
 }
 
 fn boolean(truth: Truth, value: &Value) -> Option<Fault> {
@@ -405,7 +404,7 @@ fn boolean(truth: Truth, value: &Value) -> Option<Fault> {
         (Truth::Python, Value::String(text)) if meant != Some(true) && !text.is_empty() => None,
         (Truth::Python, Value::String(_) | Value::Int(_) | Value::Float(_)) => validator(),
         (Truth::Parsed, _) if meant.is_some() => validator(),
-        _ => Some(Fault::Type(asked(&Kind::Boolean(truth)))),
+        _ => Some(Fault::Type(Kind::Boolean(truth).asked())),
     }
 }
 
@@ -422,17 +421,22 @@ fn integer(number: &Number, value: &Value) -> Option<Fault> {
     let Some(read) = read else {
         return Some(match (value, number.reading) {
             (Value::Null, Reading::Parsed) => Fault::Validator("it is empty".to_owned()),
-            _ => Fault::Type(asked(&Kind::Integer(*number))),
+            _ => Fault::Type(Kind::Integer(*number).asked()),
         });
     };
     let is_below = number.minimum.is_some_and(|minimum| read < i128::from(minimum));
     let is_above = number.maximum.is_some_and(|maximum| read > i128::from(maximum));
     let is_odd = number.multiple_of.is_some_and(|multiple| read % i128::from(multiple) != 0);
     if is_below || is_above || is_odd {
-        return Some(Fault::Range(limits(number)));
+        return Some(Fault::Range(number.limits()));
     }
-    let is_whole = matches!(value, Value::Int(_) | Value::Bool(_));
-    (number.exact && !is_whole).then(|| Fault::Validator(format!("it is {}", described(value))))
+    // To Python `True` is the integer 1, but `parse_int`, which looks at the limits, does not know it.
+    let is_refused = match value {
+        Value::Int(_) => false,
+        Value::Bool(_) => number.minimum.is_some() || number.maximum.is_some(),
+        _ => number.exact,
+    };
+    is_refused.then(|| Fault::Validator(format!("it is {}", described(value))))
 }
 
 fn one_of(values: &[&str], any_case: bool, also: &[&str], value: &Value) -> Option<Fault> {
@@ -502,49 +506,6 @@ fn is_ip(text: &str) -> bool {
         _ => false,
     });
     is_ipv4 || text.parse::<Ipv6Addr>().is_ok()
-}
-
-/// What a kind asks for, for people.
-fn asked(kind: &Kind) -> String {
-    match kind {
-        Kind::Boolean(_) => "true or false".to_owned(),
-        Kind::Integer(number) => match (number.reading, number.base_unit) {
-            (Reading::Float, _) => "a number".to_owned(),
-            (_, Some(unit)) => format!("a whole number, in {unit} where it has no unit"),
-            _ => "a whole number".to_owned(),
-        },
-        Kind::Text | Kind::Name => "a text".to_owned(),
-        Kind::Path => "a path".to_owned(),
-        Kind::Enum { values, .. } => format!("one of {}", values.join(", ")),
-        Kind::Address { .. } | Kind::Listen { .. } => "host:port".to_owned(),
-        Kind::Addresses => "a list of host:port".to_owned(),
-        Kind::Ip => "an IP address".to_owned(),
-        Kind::List(item) => match item {
-            Kind::Text => "a list of texts".to_owned(),
-            Kind::Section => "a list of mappings".to_owned(),
-            Kind::Address { .. } => "a list of host:port".to_owned(),
-            _ => "a list".to_owned(),
-        },
-        Kind::Section | Kind::Map(_) => "a mapping".to_owned(),
-        Kind::Or(kinds) => kinds.iter().map(asked).collect::<Vec<_>>().join(" or "),
-        Kind::Lenient(kind, _) => asked(kind),
-        Kind::Any => "anything".to_owned(),
-    }
-}
-
-/// The limits of a number, for people.
-fn limits(number: &Number) -> String {
-    let unit = if number.unit.is_empty() { String::new() } else { format!(" {}", number.unit) };
-    let range = match (number.minimum, number.maximum) {
-        (Some(minimum), Some(maximum)) => format!("between {minimum} and {maximum}{unit}"),
-        (Some(minimum), None) => format!("at least {minimum}{unit}"),
-        (None, Some(maximum)) => format!("at most {maximum}{unit}"),
-        (None, None) => String::new(),
-    };
-    match number.multiple_of {
-        Some(multiple) => format!("{range}, a multiple of {multiple}"),
-        None => range,
-    }
 }
 
 /// The type of a value, for people.

@@ -8,6 +8,7 @@ mod dynamic;
 mod key;
 mod local;
 mod postgresql;
+mod words;
 
 pub use key::{Apply, Environment, Key, Kind, Need, Number, Place, Reading, Releases, Standing, Truth};
 
