@@ -17,7 +17,7 @@ const RECORDED: &[u8] = include_bytes!("../fixtures/schema/validate.jsonl.gz");
 const DOCUMENT: &str = include_str!("../docs/validate-config.md");
 
 /// Every so many cases are judged; a prime, so that every value meets many keys.
-const STEP: usize = 31;
+const STEP: usize = 7;
 
 /// Configurations and their errors, each a path and a message.
 fn cases() -> Vec<(Json, Vec<(String, String)>)> {
@@ -141,13 +141,14 @@ fn what_the_validator_reports_is_reported_and_the_rest_is_documented() {
     let registry = Registry::builtin();
     let mut missed = BTreeMap::new();
     let mut fired = BTreeSet::new();
+    let mut wrongly_refused = BTreeSet::new();
     let mut compared = 0;
     for (config, errors) in cases() {
         let judged = judge(&registry, &config);
         let document = judged.snapshot.configurations[0].document.as_ref().expect("valid YAML");
         if errors.is_empty() {
-            let refused = judged.findings.iter().find(|finding| finding.code == "PTL125");
-            assert_eq!(refused.map(|finding| &finding.message), None, "{}", judged.text);
+            let refused = judged.findings.iter().filter(|finding| finding.code == "PTL125");
+            wrongly_refused.extend(refused.map(|finding| finding.message.clone()));
             fired.extend(judged.findings.iter().map(|finding| finding.code.clone()));
         }
         for (path, message) in errors {
@@ -159,8 +160,9 @@ fn what_the_validator_reports_is_reported_and_the_rest_is_documented() {
             }
         }
     }
-    assert!(compared > 300, "{compared}");
+    assert!(compared > 1000, "{compared}");
     let missed: Vec<String> = missed.into_iter().map(|(error, value)| format!("{error}\n  {value:?}")).collect();
+    assert!(wrongly_refused.is_empty(), "{wrongly_refused:#?}\nmissed: {}", missed.join("\n"));
     assert!(missed.is_empty(), "{} of {compared}:\n{}", missed.len(), missed.join("\n"));
     let rows: BTreeSet<&str> =
         DOCUMENT.lines().filter_map(|line| line.strip_prefix("| PTL").map(|_| &line[2..8])).collect();

@@ -266,6 +266,8 @@ fn judge<'a>(subject: &Subject<'_>, spot: &Spot<'a, '_>, key: &'static Key, foun
                 found.push((node, Fault::Range(Number { minimum: None, ..number }.limits())));
             }
         }
+        // The validator looks at texts alone.
+        Value::Null if spot.path == ["postgresql", "bin_dir"] => {}
         Value::Null => found.push((node, Fault::Validator("it is empty".to_owned()))),
         Value::Bool(true) if is_dynamic && spot.path == ["loop_wait"] => {
             found.push((node, Fault::Validator("it is true or false".to_owned())));
@@ -278,7 +280,17 @@ fn judge<'a>(subject: &Subject<'_>, spot: &Spot<'a, '_>, key: &'static Key, foun
             && is_rejected_as_a_whole(spot.path)
             && python::truthy(&node.value)
             && node.as_mapping().is_none() => {}
+        Value::String(ref text)
+            if text.is_empty() && matches!(spot.path, ["postgresql", "data_dir"] | ["postgresql", "bin_name", _]) =>
+        {
+            found.push((node, Fault::Range(key.kind.asked())));
+        }
         _ => fault(&key.kind, node, found),
+    }
+    if let (["log", "format"], Value::Sequence(items)) = (spot.path, &node.value) {
+        let has_one = |item: &&Node| item.as_mapping().is_none_or(|mapping| mapping.effective().count() == 1);
+        let wrong = items.iter().filter(|item| !has_one(item));
+        found.extend(wrong.map(|item| (item, Fault::Range("a text, or a mapping with one key".to_owned()))));
     }
     let kept = found.split_off(before).into_iter().filter(|(at, fault)| match fault {
         Fault::Validator(_) => key.is_validated,
@@ -317,8 +329,11 @@ fn fault<'a>(kind: &Kind, node: &'a Node, found: &mut Vec<(&'a Node, Fault)>) {
             mapping.effective().for_each(|entry| fault(item, &entry.value, &mut faults));
             found.extend(faults.into_iter().filter(|(_, fault)| !matches!(fault, Fault::Validator(_))));
         }
-        (Kind::List(_), Value::Sequence(items)) if items.is_empty() => {
-            tell(Fault::Validator("it is an empty list".to_owned()));
+        (Kind::List(item), Value::Sequence(items)) if items.is_empty() => {
+            // The validator looks at each address of a list, and takes none for good.
+            if !matches!(item, Kind::Address { .. }) {
+                tell(Fault::Validator("it is an empty list".to_owned()));
+            }
         }
         (Kind::List(item), Value::Sequence(items)) => items.iter().for_each(|node| fault(item, node, found)),
         (Kind::Boolean(truth), value) => {
