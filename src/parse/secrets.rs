@@ -73,7 +73,7 @@ pub fn is_secret_key(key: &str) -> bool {
         "authdata",
     ];
     const ENDS: [&str; 3] = ["pass", "pwd", "passw"];
-    const WHOLE: [&str; 2] = ["pw", "auth"];
+    const WHOLE: [&str; 3] = ["pw", "auth", "auths"];
     const HARMLESS: [&str; 6] =
         ["servertokens", "passwordencryption", "commandsupportsreload", "pgpass", "bypass", "secretname"];
     const PATHS: [&str; 3] = ["file", "path", "dir"];
