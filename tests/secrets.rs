@@ -149,7 +149,7 @@ fn no_report_and_no_debug_output_tells_a_secret() {
 
 #[test]
 fn no_command_tells_a_secret() {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("secrets");
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("planted-secrets");
     let _ = std::fs::remove_dir_all(&folder);
     for (index, text) in planted().into_iter().enumerate().filter(|(index, _)| index % 41 == 0) {
         let node = folder.join(format!("pg{index}"));

@@ -1,7 +1,5 @@
 //! Values that are not what the schema asks for, keys that are missing, and keys of other releases.
 
-use std::net::Ipv6Addr;
-
 use crate::model::config::schema::{self as model, Document, Key, Kind, Need, Number, Reading, Standing, Truth};
 use crate::model::version::PatroniVersion;
 use crate::parse::python;
@@ -520,7 +518,33 @@ fn is_ip(text: &str) -> bool {
         }
         _ => false,
     });
-    is_ipv4 || text.parse::<Ipv6Addr>().is_ok()
+    is_ipv4 || is_ipv6(text)
+}
+
+/// Groups of up to four hexadecimal digits; the last two may be an IPv4 address, and `::` stands for any number of zeros.
+fn is_ipv6(text: &str) -> bool {
+    let is_byte = |part: &str| part.len() < 4 && part.parse::<u8>().is_ok();
+    let width = |group: &str| match group.contains('.') {
+        true => (group.split('.').count() == 4 && group.split('.').all(is_byte)).then_some(2),
+        false => {
+            let is_hex = group.bytes().all(|byte| byte.is_ascii_hexdigit());
+            (is_hex && (1..=4).contains(&group.len())).then_some(1)
+        }
+    };
+    let groups = |side: &str| -> Option<usize> {
+        if side.is_empty() {
+            return Some(0);
+        }
+        let all: Vec<&str> = side.split(':').collect();
+        let has_early_ipv4 = all[..all.len() - 1].iter().any(|group| group.contains('.'));
+        if has_early_ipv4 { None } else { all.iter().map(|group| width(group)).sum() }
+    };
+    match text.split_once("::") {
+        Some((before, after)) => {
+            groups(before).zip(groups(after)).is_some_and(|(one, two)| one + two < 8) && !before.contains('.')
+        }
+        None => groups(text) == Some(8),
+    }
 }
 
 /// The type of a value, for people.
@@ -562,10 +586,25 @@ mod tests {
 
     #[test]
     fn knows_ip_addresses_as_python_does() {
-        for text in ["10.0.0.1", "10.1", "1", "0x7f.0.0.1", "017.0.0.1", "::1", "fe80::1", "::ffff:10.0.0.1"] {
+        for text in
+            ["10.0.0.1", "10.1", "1", "0x7f.0.0.1", "017.0.0.1", "::1", "fe80::1", "::ffff:10.0.0.1", "1:2:3:4:5:6:7:8"]
+        {
             assert!(is_ip(text), "{text}");
         }
-        for text in ["", "10.0.0.256", "10.0.0.1.2", "host", "10..1", "-1", "1:2", "09.0.0.1"] {
+        for text in [
+            "",
+            "10.0.0.256",
+            "10.0.0.1.2",
+            "host",
+            "10..1",
+            "-1",
+            "1:2",
+            "09.0.0.1",
+            "1::2::3",
+            "1:2:3:4:5:6:7",
+            "12345::",
+            "::1.2.3",
+        ] {
             assert!(!is_ip(text), "{text}");
         }
     }
