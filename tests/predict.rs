@@ -100,6 +100,46 @@ fn what_has_to_happen_at_shutdown_is_an_assumption() {
 }
 
 #[test]
+fn the_lock_goes_before_postgresql_has_stopped_if_somebody_has_the_last_wal() {
+    let shutdown = |release: &str, replication_state: &str| {
+        let mut keys = keys();
+        for name in ["pg2", "pg3"] {
+            let value = keys.get_mut(&format!("/service/demo/members/{name}")).expect("the member has a key");
+            let text = value.as_str().expect("a text");
+            *value = json!(text.replace("streaming", replication_state).replace("67109000", "67108992"));
+        }
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{release}-{replication_state}.json"));
+        fs::write(&file, Value::Object(keys).to_string()).expect("the dump is written");
+        let question = format!("predict switchover --patroni-version {release}");
+        answer(&question, &[&file.to_string_lossy()])["shutdown"].clone()
+    };
+    let logs = |shutdown: &Value| {
+        let lines = shutdown["log_lines"].as_array().expect("log lines").iter();
+        lines.map(|line| line["text"].as_str().expect("a text").to_owned()).collect::<Vec<_>>()
+    };
+    let early = shutdown("4.0.6", "streaming");
+    assert_eq!(early["gives_lock_away_early"], true);
+    assert_eq!(logs(&early), ["Demoting self (graceful)"]);
+    let late = shutdown("4.0.6", "in archive recovery");
+    assert_eq!(late["gives_lock_away_early"], false);
+    assert_eq!(logs(&late)[1], "Member pg2 exceeds maximum replication lag");
+    let silent = shutdown("2.1.1", "streaming");
+    assert_eq!((&silent["gives_lock_away_early"], logs(&silent)), (&json!(false), Vec::new()));
+    let refused = answer("predict switchover --candidate pg2", &[BUG]);
+    assert_eq!(refused["shutdown"], Value::Null, "the leader does not step down");
+}
+
+#[test]
+fn a_time_without_zone_is_taken_by_patronictl_alone() {
+    let ask = |via: &str| answer(&format!("predict switchover --leader pg1 --at 2030-01-01T10:00 --via {via}"), &[BUG]);
+    let (by_ctl, by_api) = (ask("ctl"), ask("api"));
+    assert_eq!(by_ctl["http_status"], 202);
+    assert!(by_ctl["remarks"].to_string().contains("UTC is supposed here"));
+    assert_eq!(by_api["http_status"], 400);
+    assert_eq!(by_api["http_body"], "Timezone information is mandatory for the scheduled switchover");
+}
+
+#[test]
 fn the_way_decides_which_gates_count() {
     let capture = "fixtures/captured/all-replicas-nofailover-415";
     let gate = |via: &str| {
@@ -153,9 +193,234 @@ fn shows_who_counts() {
     assert_eq!(document["election"]["votes_needed"], 1);
     assert_eq!(document["margins"]["failover_survives_any_loss_of"], 1);
     assert_eq!(document["margins"]["fatal_for_failover"], json!([["pg1", "pg2"], ["pg1", "pg3"]]));
+    assert_eq!(document["margins"]["commits_survive_any_loss_of"], 3);
+    assert_eq!(document["margins"]["hurts_most"], json!(["pg1"]));
+    assert_eq!(document["overlap"]["holds"], true);
+    assert_eq!(document["steady_state"]["reached"], true);
+    let losses = document["margins"]["losses"].as_array().expect("every set");
+    assert_eq!(losses.len(), 7);
+    assert_eq!(losses[0]["winners"], json!(["pg2", "pg3"]));
     let (code, _, stderr) = patrolint(&["quorum", "fixtures/captured/failsafe-415-etcd-down"]);
     assert_eq!(code, 3);
     assert!(stderr.contains("the input holds no keys"), "{stderr}");
+}
+
+/// The table of who counts after some changes to the keys, in JSON, and the exit code.
+#[track_caller]
+fn counted(name: &str, change: &dyn Fn(&mut serde_json::Map<String, Value>)) -> (i32, Value, String) {
+    let mut keys = keys();
+    change(&mut keys);
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("counts-{name}.json"));
+    fs::write(&file, Value::Object(keys).to_string()).expect("the dump is written");
+    let file = file.to_string_lossy().into_owned();
+    let (code, text, _) = patrolint(&["quorum", &file]);
+    (code, answer("quorum", &[&file]), text)
+}
+
+fn set(keys: &mut serde_json::Map<String, Value>, key: &str, value: &str) {
+    keys.insert(format!("/service/demo/{key}"), json!(value));
+}
+
+fn edit(keys: &mut serde_json::Map<String, Value>, key: &str, from: &str, to: &str) {
+    let text = keys[&format!("/service/demo/{key}")].as_str().expect("a text").to_owned();
+    assert!(text.contains(from), "{key} is {text}");
+    set(keys, key, &text.replace(from, to));
+}
+
+/// Whether and why a member counts, in each quorum.
+fn standing(document: &Value, member: &str, quorum: &str) -> (bool, String) {
+    let members = document["members"].as_array().expect("members");
+    let member = members.iter().find(|it| it["name"] == member).expect("the member is listed");
+    let standing = &member[quorum];
+    (standing["counts"] == true, standing["because"].as_str().expect("a reason").to_owned())
+}
+
+#[test]
+fn every_member_is_told_why_it_does_not_count() {
+    let check = |name: &str, change: &dyn Fn(&mut serde_json::Map<String, Value>), quorum: &str, reason: &str| {
+        let (_, document, _) = counted(name, change);
+        let (counts, because) = standing(&document, "pg3", quorum);
+        assert!(!counts && because.contains(reason), "{name}: {because}");
+    };
+    let tag = |tags: &'static str| {
+        move |keys: &mut serde_json::Map<String, Value>| {
+            edit(keys, "members/pg3", "{", &format!("{{\"tags\":{{{tags}}},"))
+        }
+    };
+    let only_pg2 = r#"{"leader":"pg1","quorum":0,"sync_standby":"pg2"}"#;
+    let outside = |change: &'static dyn Fn(&mut serde_json::Map<String, Value>)| {
+        move |keys: &mut serde_json::Map<String, Value>| {
+            set(keys, "sync", only_pg2);
+            change(keys);
+        }
+    };
+    check(
+        "nosync",
+        &outside(&|keys| edit(keys, "members/pg3", "{", r#"{"tags":{"nosync":true},"#)),
+        "commit",
+        "nosync",
+    );
+    check(
+        "nostream",
+        &outside(&|keys| edit(keys, "members/pg3", "{", r#"{"tags":{"nostream":true},"#)),
+        "commit",
+        "nostream",
+    );
+    check(
+        "cascade",
+        &outside(&|keys| edit(keys, "members/pg3", "{", r#"{"tags":{"replicatefrom":"pg2"},"#)),
+        "commit",
+        "replicates from pg2",
+    );
+    check(
+        "archive",
+        &outside(&|keys| edit(keys, "members/pg3", "streaming", "in archive recovery")),
+        "commit",
+        "does not stream",
+    );
+    check("new", &outside(&|_| {}), "commit", "about to add it");
+    let lagging = outside(&|keys| {
+        edit(keys, "members/pg3", r#""xlog_location":671"#, r#""xlog_location":61"#);
+        edit(keys, "config", "{", r#"{"maximum_lag_on_syncnode":1000,"#);
+    });
+    check("lagging-standby", &lagging, "commit", "maximum_lag_on_syncnode allows 1000");
+    check("no-seat", &outside(&|_| {}), "election", "no seat");
+    check("nofailover", &tag(r#""nofailover":true"#), "election", "holds a seat, never votes");
+    check("priority", &tag(r#""failover_priority":0"#), "election", "never votes");
+    check(
+        "stopped",
+        &|keys| edit(keys, "members/pg3", r#""state":"running""#, r#""state":"stopped""#),
+        "election",
+        "stopped",
+    );
+    check("no-url", &|keys| edit(keys, "members/pg3", "api_url", "no_url"), "election", "cannot vote");
+    let lagging = |keys: &mut serde_json::Map<String, Value>| {
+        set(keys, "status", r#"{"optime":99109000}"#);
+        edit(keys, "config", r#""synchronous_mode":"quorum""#, r#""synchronous_mode":false"#);
+    };
+    check("lagging", &lagging, "election", "maximum_lag_on_failover allows");
+    let failsafe = |keys: &mut serde_json::Map<String, Value>| {
+        edit(keys, "config", "{", r#"{"failsafe_mode":true,"#);
+        set(keys, "failsafe", r#"{"pg1":"http://a/","pg2":"http://b/"}"#);
+        edit(keys, "config", r#""synchronous_mode":"quorum""#, r#""synchronous_mode":false"#);
+    };
+    check("failsafe", &failsafe, "election", "not in /failsafe");
+    let timeline = |keys: &mut serde_json::Map<String, Value>| {
+        edit(keys, "config", r#""synchronous_mode":"quorum""#, r#""check_timeline":true"#);
+        set(keys, "history", r#"[[1,100,"no reason","2026-01-01T00:00:00+00:00","pg1"]]"#);
+    };
+    check("timeline", &timeline, "election", "on timeline 1, the cluster on 2");
+    check("paused", &|keys| edit(keys, "config", "{", r#"{"pause":true,"#), "election", "paused");
+    let plain = |keys: &mut serde_json::Map<String, Value>| {
+        edit(keys, "config", r#""synchronous_mode":"quorum""#, r#""synchronous_mode":true"#);
+        set(keys, "sync", only_pg2);
+    };
+    check("plain", &plain, "election", "not in /sync");
+    check("enough", &plain, "commit", "not needed");
+
+    let (_, document, _) = counted("letters", &|keys| edit(keys, "sync", "pg3", "PG3"));
+    assert_eq!(standing(&document, "pg3", "election"), (true, "votes, may win".to_owned()));
+    let reasons = document["members"][2]["election"]["reasons"].to_string();
+    assert!(reasons.contains("/sync spells it PG3") && reasons.contains("dcs:/service/demo/sync"), "{reasons}");
+    let (_, document, text) = counted("stranger", &|keys| edit(keys, "sync", "pg3", "pg9"));
+    assert_eq!(
+        standing(&document, "pg9", "election"),
+        (false, "holds a seat, but is not a member: never votes".to_owned())
+    );
+    assert!(text.starts_with("NO MARGIN  the loss of pg1 alone is too much"), "{text}");
+}
+
+#[test]
+fn a_way_through_a_weaker_state_is_told() {
+    // A standby that is preferred takes the place of another one, which leaves /sync before the new one gets in.
+    let change = |keys: &mut serde_json::Map<String, Value>| {
+        for member in ["pg1", "pg2", "pg3"] {
+            edit(keys, &format!("members/{member}"), r#""version":"4.0.5""#, r#""version":"4.1.5""#);
+        }
+        edit(keys, "members/pg3", "{", r#"{"tags":{"sync_priority":2},"#);
+        edit(keys, "config", r#""synchronous_mode":"quorum""#, r#""synchronous_mode":true"#);
+        set(keys, "sync", r#"{"leader":"pg1","quorum":0,"sync_standby":"pg2"}"#);
+    };
+    let (_, document, text) = counted("weaker", &change);
+    let writes = document["steady_state"]["writes"].as_array().expect("writes");
+    let steps: Vec<(&str, bool)> =
+        writes.iter().map(|write| (write["what"].as_str().expect("a text"), write["weaker"].is_string())).collect();
+    let expected = [
+        ("/sync: leader pg1, sync_standby nobody", true),
+        ("synchronous_standby_names: pg3", true),
+        ("/sync: leader pg1, sync_standby pg3", false),
+    ];
+    assert_eq!(steps, expected, "{text}");
+    assert!(text.contains("(weaker: "), "{text}");
+    let (_, document, _) = counted("not-weaker", &|_| {});
+    assert_eq!(document["steady_state"]["writes"], json!([]));
+}
+
+#[test]
+fn every_kind_of_cluster_is_told_what_it_survives() {
+    let check = |name: &str,
+                 change: &dyn Fn(&mut serde_json::Map<String, Value>),
+                 code: i32,
+                 start: &str,
+                 tolerated: [Value; 3]| {
+        let (exit, document, text) = counted(name, change);
+        assert_eq!(exit, code, "{name}: {text}");
+        assert!(text.starts_with(start), "{name}: {text}");
+        let margins = &document["margins"];
+        let fields = ["failover_survives_any_loss_of", "commits_survive_any_loss_of", "writes_survive_any_loss_of"];
+        assert_eq!(fields.map(|field| margins[field].clone()), tolerated, "{name}");
+        (document, text)
+    };
+    let config = |from: &'static str, to: &'static str| {
+        move |keys: &mut serde_json::Map<String, Value>| edit(keys, "config", from, to)
+    };
+    let quorum = r#""synchronous_mode":"quorum""#;
+    check("whole", &|_| {}, 0, "SURVIVES  the loss of any 1 member", [json!(1), json!(3), json!(1)]);
+    check(
+        "async",
+        &config(quorum, r#""synchronous_mode":"off""#),
+        0,
+        "SURVIVES  the loss of any 2 members",
+        [json!(2), json!(0), json!(2)],
+    );
+    let (_, text) = check("pause", &config("{", r#"{"pause":true,"#), 0, "PAUSED", [json!(0), json!(3), json!(0)]);
+    assert!(text.contains("patronictl resume demo"), "{text}");
+    let standby = config("{", r#"{"standby_cluster":{"host":"10.0.0.9"},"#);
+    let (document, _) = check("standby", &standby, 0, "SURVIVES", [json!(1), json!(0), json!(1)]);
+    assert_eq!(document["margins"]["losses"][0]["writes"], "elsewhere");
+    let strict = |keys: &mut serde_json::Map<String, Value>| {
+        edit(keys, "config", "{", r#"{"synchronous_mode_strict":true,"#);
+    };
+    let (document, text) = check("strict", &strict, 0, "SURVIVES", [json!(1), json!(3), json!(1)]);
+    assert!(
+        document["margins"]["fatal_for_writes"].to_string().contains(r#"["pg2","pg3"]"#)
+            && text.contains("until one returns")
+    );
+    let broken = |keys: &mut serde_json::Map<String, Value>| edit(keys, "sync", r#""quorum":1"#, r#""quorum":0"#);
+    let (document, text) = check("broken", &broken, 0, "SURVIVES", [json!(2), json!(1), json!(2)]);
+    assert_eq!(document["overlap"]["holds"], false);
+    assert!(text.contains("BROKEN: ") && text.contains("loop 1: /sync: leader pg1, quorum 1 of pg2, pg3"), "{text}");
+    let moving = |keys: &mut serde_json::Map<String, Value>| {
+        set(keys, "sync", r#"{"leader":"pg1","quorum":0,"sync_standby":"pg2"}"#)
+    };
+    let (document, _) = check("moving", &moving, 0, "SURVIVES", [json!(1), json!(3), json!(1)]);
+    assert_eq!(document["steady_state"]["then"]["voters"], json!(["pg2", "pg3"]));
+    assert_eq!(document["steady_state"]["then"]["quorum"], 1);
+    let none = |keys: &mut serde_json::Map<String, Value>| {
+        keys.remove("/service/demo/leader");
+        edit(keys, "members/pg1", r#""role":"primary""#, r#""role":"replica""#);
+    };
+    check("nobody", &none, 0, "NO LEADER", [json!(1), json!(3), json!(1)]);
+    let lacks = |key: &'static str| {
+        move |keys: &mut serde_json::Map<String, Value>| {
+            keys.remove(key);
+        }
+    };
+    let (document, _) = check("no-sync", &lacks("/service/demo/sync"), 3, "SURVIVES", [json!(2), json!(0), json!(2)]);
+    assert!(document["missing"].to_string().contains("the key /service/demo/sync"));
+    let (document, _) =
+        check("no-config", &lacks("/service/demo/config"), 3, "SURVIVES", [json!(2), json!(0), json!(2)]);
+    assert!(document["missing"].to_string().contains("the key /service/demo/config"));
 }
 
 /// The keys of a healthy cluster in quorum mode, as path → value.

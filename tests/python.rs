@@ -1,10 +1,13 @@
-//! The same values given to Python and Patroni (recorded by `tests/python/record.py`) and to `parse::python`.
+//! The same values given to Python and Patroni (recorded by `tests/python/record.py`) and to `parse::python`, and the same
+//! times given to python-dateutil (`tests/python/record_times.py`) and to `model::time`.
 
 use patrolint::input::source_map::SourceId;
+use patrolint::model::time::{ParsedTime, parse_time};
 use patrolint::parse::{python, yaml};
 use serde_json::{Value as Json, json};
 
 const CASES: &str = include_str!("../fixtures/python/cases.jsonl");
+const TIMES: &str = include_str!("../fixtures/python/times.jsonl");
 
 #[test]
 fn converts_as_python_and_patroni() {
@@ -27,6 +30,26 @@ fn converts_as_python_and_patroni() {
         });
         if ours != case {
             disagreements.push(format!("Python: {case}\nhere:   {ours}\n"));
+        }
+    }
+    assert!(disagreements.is_empty(), "{}:\n{}", disagreements.len(), disagreements.join("\n"));
+}
+
+#[test]
+fn reads_times_as_dateutil() {
+    let mut disagreements = Vec::new();
+    for line in TIMES.lines().skip(1) {
+        let case: Json = serde_json::from_str(line).expect("every line of the fixture is JSON");
+        let text = case["text"].as_str().expect("a text");
+        let (kind, iso) = match parse_time(text) {
+            ParsedTime::Zoned { iso, .. } => ("zoned", Some(iso)),
+            ParsedTime::Naive(iso) => ("naive", Some(iso)),
+            ParsedTime::BadOffset => ("bad offset", None),
+            ParsedTime::Invalid => ("invalid", None),
+        };
+        let ours = json!({"text": text, "kind": kind, "iso": iso});
+        if ours != case {
+            disagreements.push(format!("dateutil: {case}\nhere:     {ours}\n"));
         }
     }
     assert!(disagreements.is_empty(), "{}:\n{}", disagreements.len(), disagreements.join("\n"));

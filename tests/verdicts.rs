@@ -1,4 +1,5 @@
-//! Recorded verdicts of the released code of Patroni: the decisions must agree on every gate.
+//! Recorded verdicts of the released code of Patroni: the decisions must agree in every part and in every release, and
+//! every row of the behaviour table must be needed for that.
 //!
 //! `tests/oracle/record.py` makes the records; `examples/verdicts/` makes patrolint's answers in the same form.
 
@@ -6,141 +7,215 @@
 #[allow(dead_code, reason = "the example's own main is not called")]
 mod example;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::thread;
 
 use flate2::read::GzDecoder;
-use patrolint::model::version::PatroniVersion;
-use serde_json::{Value, json};
+use patrolint::model::behaviour::{Behaviour, Behaviours, OLDEST_COVERED, Row, TABLE};
+use patrolint::model::version::{KNOWN_RELEASES, PatroniVersion};
+use serde_json::Value;
 
-/// A line that only says that `/history` is malformed; the decisions that follow from it are compared.
-const HISTORY_ERROR: &str = "ERROR: Failed to parse cluster history from DCS";
+/// So many disagreements are enough to fail.
+const ENOUGH: usize = 10;
+
+/// Rows of the table that no recorded verdict needs, with the reason.
+const UNSEEN: &[(&str, &str)] = &[];
+
+/// Answers by the release from which on Patroni gives them; `None`: there is no such decision.
+type Steps = Vec<(PatroniVersion, Option<Value>)>;
+
+/// A scenario, and what every release decides.
+struct Line {
+    id: String,
+    scenario: String,
+    answers: BTreeMap<String, Steps>,
+}
 
 #[test]
 fn decisions_agree_with_recorded_patroni() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracle");
-    let scenarios = lines(&folder.join("scenarios.jsonl.gz"));
-    assert!(400 <= scenarios.len(), "only {} scenarios are recorded", scenarios.len());
-    let files = fs::read_dir(&folder).expect("fixtures/oracle is a folder");
-    let records: Vec<(PatroniVersion, PathBuf)> = files
-        .map(|entry| entry.expect("the folder can be listed").path())
-        .filter_map(|path| {
-            let name = path.file_name()?.to_string_lossy().into_owned();
-            Some((name.strip_suffix(".jsonl.gz")?.parse().ok()?, path))
-        })
-        .collect();
-    assert!(20 <= records.len(), "only {} releases are recorded", records.len());
-    let failures: Vec<String> = thread::scope(|scope| {
-        let scenarios = &scenarios;
-        let workers: Vec<_> = records
-            .iter()
-            .map(|(version, path)| scope.spawn(move || disagreements(*version, scenarios, &lines(path))))
-            .collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("the comparison ends")).collect()
+    let failures = Mutex::new(Vec::new());
+    for_each_line(|line| {
+        let mut before = None;
+        for release in releases() {
+            // A release that behaves as the one before it, and was seen to, is not asked again.
+            let behaviours = Behaviours::of(release);
+            if before == Some(behaviours) && !line.changes_in(release) {
+                continue;
+            }
+            before = Some(behaviours);
+            let found = line.disagreements(release, behaviours);
+            failures.lock().expect("no panic while it was held").extend(found);
+        }
+        failures.lock().expect("no panic while it was held").len() < ENOUGH
     });
-    let shown = &failures[..failures.len().min(20)];
-    assert!(failures.is_empty(), "{} disagreements:\n{}", failures.len(), shown.join("\n"));
+    let failures = failures.into_inner().expect("no panic while it was held");
+    assert!(failures.is_empty(), "at least {} disagreements:\n{}", failures.len(), failures.join("\n"));
 }
 
-fn disagreements(version: PatroniVersion, scenarios: &[Value], recorded: &[Value]) -> Vec<String> {
-    assert_eq!(scenarios.len(), recorded.len(), "{version} was recorded from other scenarios");
-    let mut failures = Vec::new();
-    for (scenario, recorded) in scenarios.iter().zip(recorded) {
-        for failure in compare(&example::verdict(version, scenario), recorded) {
-            failures.push(format!("{version} {}: {failure}", scenario["id"]));
+/// A row that is left out of a release, or put into one that lacks it, at each end of its ranges, must be missed.
+#[test]
+fn every_row_of_the_table_is_needed() {
+    let edges: BTreeSet<(Behaviour, PatroniVersion)> =
+        TABLE.iter().flat_map(|row| edges(row).into_iter().map(|release| (row.behaviour, release))).collect();
+    let unseen = Mutex::new(edges);
+    for_each_line(|line| {
+        let edges = unseen.lock().expect("no panic while it was held").clone();
+        for (behaviour, release) in edges {
+            let flipped = Behaviours::of(release).flipped(behaviour);
+            if !line.disagreements(release, flipped).is_empty() {
+                unseen.lock().expect("no panic while it was held").remove(&(behaviour, release));
+            }
         }
-    }
-    failures
-}
-
-fn lines(path: &Path) -> Vec<Value> {
-    let mut text = String::new();
-    let file = fs::File::open(path).expect("the record can be read");
-    GzDecoder::new(file).read_to_string(&mut text).expect("the record is compressed text");
-    text.lines().map(|line| serde_json::from_str(line).expect("every line is JSON")).collect()
-}
-
-/// The differences between two verdicts.
-fn compare(predicted: &Value, recorded: &Value) -> Vec<String> {
-    let mut failures = Vec::new();
-    let mut expect = |what: &str, predicted: Value, recorded: Value| {
-        if predicted != recorded {
-            failures.push(format!("{what}: predicted {predicted}, recorded {recorded}"));
-        }
+        !unseen.lock().expect("no panic while it was held").is_empty()
+    });
+    let unseen = unseen.into_inner().expect("no panic while it was held");
+    let name = |(behaviour, release): &(Behaviour, PatroniVersion)| {
+        format!("{} in {release}", TABLE[*behaviour as usize].name)
     };
-    expect("the cluster loads", loads(predicted), loads(recorded));
-    if loads(recorded) == json!(false) {
-        return failures;
+    let names: Vec<String> = unseen.iter().map(name).collect();
+    let explained: Vec<&str> = UNSEEN.iter().map(|(edge, _)| *edge).collect();
+    assert_eq!(names, explained, "rows that can be wrong in a release without a recorded verdict that shows it");
+}
+
+/// The releases on both sides of each end of a row's ranges.
+fn edges(row: &Row) -> Vec<PatroniVersion> {
+    let releases: Vec<PatroniVersion> = releases().collect();
+    let pairs = releases.windows(2).filter(|pair| row.holds_in(pair[0]) != row.holds_in(pair[1]));
+    let mut edges: Vec<PatroniVersion> = pairs.flatten().copied().collect();
+    edges.dedup();
+    edges
+}
+
+fn releases() -> impl Iterator<Item = PatroniVersion> {
+    // Never on the package index.
+    let unpublished = [PatroniVersion::new(3, 0, 0), PatroniVersion::new(4, 0, 0)];
+    KNOWN_RELEASES.iter().copied().filter(move |release| OLDEST_COVERED <= *release && !unpublished.contains(release))
+}
+
+impl Line {
+    fn read(text: &str) -> Self {
+        let mut value: Value = serde_json::from_str(text).expect("every line is JSON");
+        let Value::Object(answers) = value["answers"].take() else { panic!("a line has answers") };
+        let answers = answers.into_iter().map(|(route, steps)| (route, read_steps(&steps))).collect();
+        let id = value["scenario"]["id"].as_str().expect("a scenario has a name").to_owned();
+        Self { id, scenario: value["scenario"].to_string(), answers }
     }
-    expect("api", api(&predicted["api"]), api(&recorded["api"]));
-    expect("ctl", ctl(&predicted["ctl"]), ctl(&recorded["ctl"]));
-    expect("leader", leader(&predicted["leader"]), leader(&recorded["leader"]));
-    for phase in ["manual", "crash"] {
-        let nodes = |verdict: &Value| -> Vec<(String, Value)> {
-            let race = verdict["race"][phase].as_object().into_iter().flatten();
-            race.map(|(name, node)| (name.clone(), racer(node))).collect()
+
+    /// Whether `release` gives another answer than the one before it.
+    fn changes_in(&self, release: PatroniVersion) -> bool {
+        self.answers.values().flatten().any(|(from, _)| *from == release)
+    }
+
+    /// What `release`, if it behaved like this, would do otherwise than it was recorded to.
+    fn disagreements(&self, release: PatroniVersion, behaviours: Behaviours) -> Vec<String> {
+        let mut out = example::Json::default();
+        example::write_verdict(release, behaviours, example::PARTS, &self.scenario, &mut out)
+            .expect("the scenario is JSON");
+        let verdict: Value = serde_json::from_str(&out.text).expect("a verdict is JSON");
+        let mut ours = decisions(verdict);
+        let mut failures = Vec::new();
+        for (route, steps) in &self.answers {
+            let recorded =
+                steps.iter().rev().find(|(from, _)| *from <= release).and_then(|(_, answer)| answer.as_ref());
+            let ours = ours.remove(route);
+            if ours.as_ref() != recorded {
+                let text = |answer: Option<&Value>| answer.map_or("nothing".to_owned(), Value::to_string);
+                let (patroni, patrolint) = (text(recorded), text(ours.as_ref()));
+                failures
+                    .push(format!("{release} {} {route}:\n  Patroni:   {patroni}\n  patrolint: {patrolint}", self.id));
+            }
+        }
+        failures.extend(ours.keys().map(|route| format!("{release} {} {route}: not recorded", self.id)));
+        failures
+    }
+}
+
+fn read_steps(steps: &Value) -> Steps {
+    let steps = steps.as_array().expect("steps are a list").iter();
+    steps
+        .map(|step| {
+            let release = step[0].as_str().and_then(|release| release.parse().ok()).expect("a step names its release");
+            (release, step.get(1).cloned())
+        })
+        .collect()
+}
+
+/// The decisions that a verdict holds, by their route in it, as `tests/oracle/record.py` takes it apart.
+fn decisions(verdict: Value) -> BTreeMap<String, Value> {
+    fn walk(value: Value, route: String, depth: usize, found: &mut BTreeMap<String, Value>) {
+        match value {
+            Value::Object(fields) if 0 < depth => {
+                for (key, field) in fields {
+                    walk(field, format!("{route}/{key}"), depth - 1, found);
+                }
+            }
+            value => {
+                let is_load_error = route == "/load_error";
+                found.insert(route, if is_load_error { class(value) } else { without_exception(value) });
+            }
+        }
+    }
+    /// The text of an exception may be that of the Python or the library in use; its class counts.
+    fn without_exception(mut value: Value) -> Value {
+        if let Some(exception) = value.get_mut("exception") {
+            *exception = class(exception.take());
+        }
+        value
+    }
+    fn class(exception: Value) -> Value {
+        exception.as_str().and_then(|text| text.split(':').next()).map_or(Value::Null, Value::from)
+    }
+    let mut found = BTreeMap::new();
+    let Value::Object(parts) = verdict else { panic!("a verdict is an object") };
+    for (part, value) in parts {
+        let depth = match part.as_str() {
+            "id" | "version" | "load_logs" => continue,
+            "race" => 2,
+            "sync" | "status" => 1,
+            _ => 0,
         };
-        let (mut ours, mut theirs) = (nodes(predicted), nodes(recorded));
-        ours.sort_by(|one, two| one.0.cmp(&two.0));
-        theirs.sort_by(|one, two| one.0.cmp(&two.0));
-        expect(&format!("race after {phase}"), json!(ours), json!(theirs));
+        walk(value, format!("/{part}"), depth, &mut found);
     }
-    failures
+    found
 }
 
-fn loads(verdict: &Value) -> Value {
-    json!(verdict.get("load_error").is_none())
-}
-
-fn raised(verdict: &Value) -> bool {
-    verdict.get("exception").is_some()
-}
-
-/// Status, whether the key was written, and the body of a refusal. No status, or an exception: no answer.
-fn api(verdict: &Value) -> Value {
-    let accepted = verdict["accepted"] == true;
-    match (raised(verdict) || verdict["status"].is_null(), accepted) {
-        (true, _) => json!("no answer"),
-        (false, true) => json!([verdict["status"], true]),
-        (false, false) => json!([verdict["status"], false, verdict["body"]]),
+/// Hands every recorded line to `look`, on all processors, until it says that it has seen enough.
+fn for_each_line(look: impl Fn(&Line) -> bool + Sync) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracle");
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder)
+        .expect("fixtures/oracle is a folder")
+        .map(|entry| entry.expect("the folder can be listed").path())
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("verdicts-")))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "no verdicts are recorded");
+    for file in files {
+        let mut text = String::new();
+        let file = fs::File::open(file).expect("the record can be read");
+        GzDecoder::new(file).read_to_string(&mut text).expect("the record is compressed text");
+        let lines: Vec<&str> = text.lines().collect();
+        let next = Mutex::new(lines.into_iter());
+        let look = &look;
+        let goes_on = thread::scope(|scope| {
+            let work = || loop {
+                let Some(line) = next.lock().expect("no panic while it was held").next() else { return true };
+                if !look(&Line::read(line)) {
+                    return false;
+                }
+            };
+            let processors = thread::available_parallelism().map_or(1, usize::from);
+            let workers: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
+            workers
+                .into_iter()
+                .map(|worker| worker.join().expect("the comparison ends"))
+                .fold(true, |all, one| all & one)
+        });
+        if !goes_on {
+            return;
+        }
     }
-}
-
-/// Exit code and message of patronictl, and what it sends.
-fn ctl(verdict: &Value) -> Value {
-    if raised(verdict) {
-        return json!("exception");
-    }
-    let post = &verdict["post"];
-    let body = match &post["body"] {
-        Value::String(text) => serde_json::from_str(text).expect("the body is JSON"),
-        other => other.clone(),
-    };
-    let kind = post["url"].as_str().and_then(|url| url.rsplit('/').next()).or_else(|| post["kind"].as_str());
-    let sent = (!post.is_null()).then(|| json!([kind, body["leader"], body["candidate"]]));
-    let sent = if verdict.get("writes").is_some() { Some(json!("writes the key itself")) } else { sent };
-    json!([verdict["exit"], verdict.get("error"), sent.filter(|_| verdict["exit"] == 0)])
-}
-
-fn leader(verdict: &Value) -> Value {
-    match (verdict.get("skipped").is_some(), raised(verdict)) {
-        (true, _) => json!("skipped"),
-        (_, true) => json!("exception"),
-        _ => json!([verdict["demote"], verdict["message"], verdict["writes"], logs(verdict)]),
-    }
-}
-
-fn racer(verdict: &Value) -> Value {
-    match (verdict.get("skipped").is_some(), raised(verdict)) {
-        (true, _) => json!("skipped"),
-        (_, true) => json!("exception"),
-        _ => json!([verdict["healthiest"], logs(verdict)]),
-    }
-}
-
-fn logs(verdict: &Value) -> Vec<&str> {
-    let lines = verdict["logs"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    lines.filter(|line| !line.starts_with(HISTORY_ERROR)).collect()
 }

@@ -175,7 +175,9 @@ fn answer(question: Question, common: &CommonOptions, input: &InputOptions) -> R
         Some(text) => match parse_time(text) {
             ParsedTime::Zoned { seconds, .. } => Some(seconds),
             ParsedTime::Naive(_) => return Err(Failure::new(format!("--now {text}: a time zone is missing"))),
-            ParsedTime::Invalid => return Err(Failure::new(format!("--now {text}: not a time in ISO 8601"))),
+            ParsedTime::Invalid | ParsedTime::BadOffset => {
+                return Err(Failure::new(format!("--now {text}: not a time in ISO 8601")));
+            }
         },
     };
     let snapshot = input.load_whole()?;

@@ -1,8 +1,9 @@
 //! `patrolint quorum`
 
 use clap::Args;
+use patrolint::decision::prediction::Options;
 use patrolint::decision::prediction::facts::Facts;
-use patrolint::decision::quorum::table;
+use patrolint::decision::quorum::report;
 use patrolint::report::quorum::{json, text};
 
 use crate::cli::input_options::InputOptions;
@@ -22,15 +23,15 @@ pub struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit codes:
-  0  the table is printed
+  0  it is printed, and the input holds all that it hangs on
   2  wrong usage, or an input that cannot be read or understood
-  3  the input holds no DCS contents, so nothing can be said";
+  3  the input lacks what decides: the report names it, or the DCS contents are missing altogether";
 
 /// Makes the table and prints it.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let snapshot = arguments.input.load_whole()?;
     let cluster = arguments.input.only_cluster(&snapshot)?;
-    let Some(dcs) = cluster.dcs.as_ref().filter(|dcs| dcs.keys.keys().any(|key| key.starts_with("members/"))) else {
+    let Some(_) = cluster.dcs.as_ref().filter(|dcs| dcs.keys.keys().any(|key| key.starts_with("members/"))) else {
         Failure::new(format!(
             "cluster {}: who counts is written in the DCS, and the input holds no keys of it",
             cluster.scope
@@ -39,16 +40,17 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .print();
         return Ok(Exit::Unjudged);
     };
-    let facts = Facts::collect(cluster, arguments.input.one_release()?, None);
-    let table = table(&facts).map_err(|raised| {
+    let options = Options { version: arguments.input.one_release()?, now: None };
+    let facts = Facts::collect(cluster, options.version, options.now);
+    let report = report(cluster, &facts, options).map_err(|raised| {
         Failure::new(format!("cluster {}: Patroni itself cannot load these keys: {raised}", cluster.scope))
     })?;
     let mut out = Vec::new();
     let written = match arguments.output.format {
-        Format::Text => text::write(&table, &dcs.servers, arguments.output.look().palette, &mut out),
-        Format::Json => json::write(&table, &dcs.servers, &mut out),
+        Format::Text => text::write(&report, arguments.output.look(), &mut out),
+        Format::Json => json::write(&report, &mut out),
     };
     written.expect("writing to memory does not fail");
     arguments.output.deliver(&out)?;
-    Ok(Exit::Clean)
+    Ok(if report.missing.is_empty() { Exit::Clean } else { Exit::Unjudged })
 }

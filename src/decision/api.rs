@@ -1,9 +1,12 @@
 //! Gate `api`: what the member that gets the request answers.
 
+use crate::decision::step::Level;
 use crate::decision::view::View;
-use crate::model::behaviour::Behaviour;
+use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::{Limitation, Member, Raised};
-use crate::model::time::{ParsedTime, parse_time};
+use crate::model::time::{ParsedTime, parse_time, parse_time_at};
+use crate::parse::python;
+use crate::parse::tree::{Node, Value};
 
 /// Which end point of the REST API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,29 @@ pub struct Request {
 }
 
 impl Request {
+    /// Reads the body of a request; `None`: it is no object, or one without keys, and Patroni answers 400 without a text.
+    ///
+    /// Source: patroni/api.py, `RestApiHandler._read_json_content` and `do_POST_failover`, 2.0.0 to 4.1.5.
+    pub fn read(body: Option<&Node>) -> Option<Self> {
+        let object = body?.as_mapping().filter(|object| !object.entries.is_empty())?;
+        let text = |name: &str| {
+            let value = object.get(name).map(|node| &node.value).filter(|value| python::truthy(value));
+            value.map(python::str)
+        };
+        let or_empty = |text: Option<String>| Some(text.unwrap_or_default());
+        Some(Self {
+            leader: or_empty(text("leader")),
+            candidate: or_empty(text("candidate").or_else(|| text("member"))),
+            scheduled_at: object.get("scheduled_at").map(|node| &node.value).filter(|value| python::truthy(value)).map(
+                |value| match value {
+                    Value::String(text) => text.clone(),
+                    // No time to dateutil, and neither is the name of a type.
+                    other => python::type_name(other).to_owned(),
+                },
+            ),
+        })
+    }
+
     /// `leader`, if it is not empty.
     pub fn leader(&self) -> Option<&str> {
         self.leader.as_deref().filter(|text| !text.is_empty())
@@ -67,11 +93,11 @@ impl Request {
 
 /// What the REST API does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiDecision {
+pub struct ApiDecision<'a> {
     /// The outcome.
     pub outcome: ApiOutcome,
     /// The limitation of every member that was asked, in their order; `None`: fit.
-    pub asked: Vec<(String, Option<Limitation>)>,
+    pub asked: Vec<(&'a str, Option<Limitation>)>,
     /// Whether a failover with a leader was taken for a switchover.
     pub became_switchover: bool,
 }
@@ -96,21 +122,58 @@ pub enum ApiOutcome {
     Raises(Raised),
 }
 
+/// The body for a `scheduled_at` that is no time.
+const UNREADABLE_SCHEDULE: &str =
+    "Unable to parse scheduled timestamp. It should be in an unambiguous format, e.g. ISO 8601";
+
 /// Decides about a request.
 ///
 /// Source: patroni/api.py, `RestApiHandler.do_POST_failover`, 2.0.0 to 4.1.5.
-pub fn do_post_failover(view: &View<'_>, kind: Kind, request: &Request) -> ApiDecision {
+pub fn do_post_failover<'a>(view: &View<'a>, kind: Kind, request: &Request) -> ApiDecision<'a> {
     let mut asked = Vec::new();
     let mut became_switchover = false;
     let outcome = decide(view, kind, request, &mut asked, &mut became_switchover).unwrap_or_else(ApiOutcome::Raises);
     ApiDecision { outcome, asked, became_switchover }
 }
 
-fn decide(
-    view: &View<'_>,
+/// The lines that the member which serves the request writes to its log.
+///
+/// Source: patroni/api.py, `RestApiHandler.do_POST_failover` and `parse_schedule`, 2.0.0 to 4.1.5.
+pub fn log_lines(behaviours: Behaviours, kind: Kind, request: &Request, outcome: &ApiOutcome) -> Vec<(Level, String)> {
+    if request.is_empty() {
+        return Vec::new();
+    }
+    let none = "None";
+    let leader = request.leader.as_deref().unwrap_or(none);
+    let candidate = request.candidate().unwrap_or(none);
+    let scheduled_at = request.scheduled_at.as_deref().unwrap_or(none);
+    let action = kind.name();
+    let mut lines = vec![(
+        Level::Info,
+        format!("received {action} request with leader={leader} candidate={candidate} scheduled_at={scheduled_at}"),
+    )];
+    if matches!(outcome, ApiOutcome::Refuses { body, .. } if body == UNREADABLE_SCHEDULE) {
+        let raised = match parse_time(scheduled_at) {
+            ParsedTime::BadOffset => Raised::bad_offset(),
+            _ => Raised::new("ParserError", format!("Unknown string format: {scheduled_at}")),
+        };
+        let text = format!("Invalid scheduled {action} time: {scheduled_at} [{raised}]");
+        lines.push((Level::Error, text));
+    }
+    if behaviours.has(Behaviour::ApiTellsFailoverFromSwitchover) && kind == Kind::Failover && request.leader().is_some()
+    {
+        let specified = if behaviours.has(Behaviour::SpellsSpecified) { "specified" } else { "specifed" };
+        let text = format!("received failover request with leader {specified} - performing switchover instead");
+        lines.push((Level::Warning, text));
+    }
+    lines
+}
+
+fn decide<'a>(
+    view: &View<'a>,
     mut kind: Kind,
     request: &Request,
-    asked: &mut Vec<(String, Option<Limitation>)>,
+    asked: &mut Vec<(&'a str, Option<Limitation>)>,
     became_switchover: &mut bool,
 ) -> Result<ApiOutcome, Raised> {
     let refuses = |status: u16, body: &str| Ok(ApiOutcome::Refuses { status, body: body.to_owned() });
@@ -178,12 +241,12 @@ fn decide(
 /// Why nobody could take over; `None`: somebody could.
 ///
 /// Source: patroni/api.py, `RestApiHandler.is_failover_possible`, 2.0.0 to 4.1.5.
-fn is_failover_possible(
-    view: &View<'_>,
+fn is_failover_possible<'a>(
+    view: &View<'a>,
     kind: Kind,
     leader: Option<&str>,
     candidate: Option<&str>,
-    asked: &mut Vec<(String, Option<Limitation>)>,
+    asked: &mut Vec<(&'a str, Option<Limitation>)>,
 ) -> Result<Option<String>, Raised> {
     let cluster = view.cluster;
     let action = kind.name();
@@ -192,7 +255,7 @@ fn is_failover_possible(
     }
     let by_priority = view.config.synchronous_mode && !view.config.quorum_commit_mode;
     let members: Vec<&Member> = if let Some(candidate) = candidate {
-        if kind == Kind::Switchover && by_priority && !cluster.sync.is_standby(candidate) {
+        if kind == Kind::Switchover && by_priority && !cluster.sync.try_is_standby(candidate)? {
             return Ok(Some("candidate name does not match with sync_standby".to_owned()));
         }
         let members: Vec<_> = cluster.members.iter().filter(|member| member.name == candidate).collect();
@@ -201,7 +264,12 @@ fn is_failover_possible(
         }
         members
     } else if by_priority {
-        let members: Vec<_> = cluster.members.iter().filter(|member| cluster.sync.is_standby(&member.name)).collect();
+        let mut members = Vec::new();
+        for member in cluster.members.iter() {
+            if cluster.sync.try_is_standby(&member.name)? {
+                members.push(member);
+            }
+        }
         if members.is_empty() {
             return Ok(Some(format!("{action} is not possible: can not find sync_standby")));
         }
@@ -235,7 +303,7 @@ fn is_failover_possible(
             None => Some(Limitation::NotReachable),
         };
         is_possible |= limitation.is_none();
-        asked.push((member.name.clone(), limitation));
+        asked.push((&member.name, limitation));
         if is_possible {
             break;
         }
@@ -246,15 +314,12 @@ fn is_failover_possible(
 /// `RestApiHandler.parse_schedule`: status and body of a time that is refused.
 fn schedule_error(scheduled_at: &str, kind: Kind, now: f64) -> Option<(u16, String)> {
     let action = kind.name();
-    match parse_time(scheduled_at) {
+    match parse_time_at(scheduled_at, now) {
         ParsedTime::Naive(_) => Some((400, format!("Timezone information is mandatory for the scheduled {action}"))),
         ParsedTime::Zoned { seconds, .. } if seconds < now => {
             Some((422, format!("Cannot schedule {action} in the past")))
         }
         ParsedTime::Zoned { .. } => None,
-        ParsedTime::Invalid => {
-            let text = "Unable to parse scheduled timestamp. It should be in an unambiguous format, e.g. ISO 8601";
-            Some((422, text.to_owned()))
-        }
+        ParsedTime::Invalid | ParsedTime::BadOffset => Some((422, UNREADABLE_SCHEDULE.to_owned())),
     }
 }

@@ -1,26 +1,43 @@
 //! Whether anybody can take over, as the leader (or the former leader) judges.
 
 use crate::decision::step::Step;
-use crate::decision::view::{View, nofailover};
+use crate::decision::view::{Action, View, nofailover};
 use crate::model::behaviour::Behaviour;
 use crate::model::cluster::{Member, MemberStatus, Raised, ReportedTimeline};
 
+/// On which occasion a node asks whether anybody can take over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// The leader looks at a request.
+    Request,
+    /// The leader shuts PostgreSQL down.
+    Shutdown {
+        /// Position of the shutdown checkpoint in bytes; 0 if unknown.
+        checkpoint_lsn: i128,
+    },
+    /// The former leader could take the lock back.
+    Return {
+        /// Whether the candidate of `/failover` is left out, because it was found unfit.
+        excludes_candidate: bool,
+    },
+}
+
 /// Checks whether any other member is allowed to promote and healthy enough.
-///
-/// `cluster_lsn`: the shutdown position in bytes when the leader asks again while it shuts down, else 0.
-/// `exclude_failover_candidate`: leave the candidate of `/failover` out, because it was found unhealthy.
 ///
 /// Source: patroni/ha.py, `Ha.is_failover_possible`, 2.0.0 to 4.1.5.
 pub fn is_failover_possible<'a>(
     view: &View<'a>,
-    cluster_lsn: i128,
-    exclude_failover_candidate: bool,
+    occasion: Occasion,
     steps: &mut Vec<Step<'a>>,
 ) -> Result<bool, Raised> {
+    let exclude_failover_candidate = occasion == Occasion::Return { excludes_candidate: true };
     let tells_apart = view.has(Behaviour::SwitchoversAreNamed);
-    let candidates = match tells_apart {
-        true => failover_candidates(view, exclude_failover_candidate)?,
-        false => earlier_candidates(view, steps)?,
+    let candidates = if tells_apart {
+        failover_candidates(view, exclude_failover_candidate)?
+    } else {
+        let members = earlier_members(view, occasion, steps)?;
+        steps.extend(history_unreadable(view));
+        earlier_candidates(view, members)?
     };
     let named = view.failover().and_then(|failover| failover.candidate());
     if candidates.is_empty() {
@@ -29,9 +46,16 @@ pub fn is_failover_possible<'a>(
                 let sync_standby = view.cluster.sync.sync_standby();
                 Step::CandidateNotSync { action: view.action(), candidate, sync_standby }
             }
-            _ => Step::NoCandidates(view.action()),
+            _ => Step::NoCandidates(if tells_apart { view.action() } else { Action::Unnamed }),
         });
     }
+    if tells_apart {
+        steps.extend(history_unreadable(view));
+    }
+    let cluster_lsn = match occasion {
+        Occasion::Shutdown { checkpoint_lsn } => checkpoint_lsn,
+        Occasion::Request | Occasion::Return { .. } => 0,
+    };
     let mut votes = -1;
     for candidate in candidates {
         if is_fit(view, candidate, cluster_lsn, steps)? {
@@ -40,7 +64,7 @@ pub fn is_failover_possible<'a>(
             steps.push(Step::Healthy { member: &candidate.name, wal_position, votes });
         }
     }
-    if named.is_some() && !exclude_failover_candidate {
+    if named.is_some() && occasion == Occasion::Request {
         steps.extend(not_asked(view, named));
     }
     let skips_quorum = view.has(Behaviour::NamedCandidateSkipsQuorum) && named.is_some() && !exclude_failover_candidate;
@@ -57,6 +81,13 @@ pub fn is_failover_possible<'a>(
     Ok(needed <= votes)
 }
 
+/// What a look at the cluster's timeline logs.
+///
+/// Source: patroni/dcs/__init__.py, `Cluster.timeline`, 2.0.0 to 4.1.5.
+pub fn history_unreadable<'a>(view: &View<'a>) -> Option<Step<'a>> {
+    view.cluster.malformed_history.as_deref().map(Step::HistoryUnreadable)
+}
+
 /// The members to be asked.
 ///
 /// Source: patroni/ha.py, `Ha.get_failover_candidates`, 3.2.0 to 4.1.5.
@@ -66,12 +97,11 @@ fn failover_candidates<'a>(view: &View<'a>, exclude_failover_candidate: bool) ->
     let only_named = !(exclude_failover_candidate && view.has(Behaviour::ExcludedCandidateLeavesOthers));
     let is_manual_failover = failover.is_some_and(|failover| failover.leader().is_none());
     let sync_restricts = view.sync_mode_is_active()
-        && !is_manual_failover
         && !(view.has(Behaviour::QuorumCandidatesUnrestricted) && view.config.quorum_commit_mode);
     let mut candidates = Vec::new();
-    for member in &view.cluster.members {
+    for member in view.cluster.members.iter() {
         let excluded = member.name == view.name || exclude_failover_candidate && named == Some(&member.name);
-        if sync_restricts && !view.cluster.sync.matches(&member.name) || excluded {
+        if sync_restricts && !view.cluster.sync.try_matches(&member.name)? && !is_manual_failover || excluded {
             continue;
         }
         if nofailover(member)? || member.api_url.is_none() {
@@ -84,47 +114,70 @@ fn failover_candidates<'a>(view: &View<'a>, exclude_failover_candidate: bool) ->
     Ok(candidates)
 }
 
-/// The members to be asked before 3.2.0: the leader chose by itself, the former leader later asked all others.
+/// The members that came into question before 3.2.0: the leader chose by itself, later it asked all others.
 ///
-/// Source: patroni/ha.py, `Ha.process_manual_failover_from_leader`, `Ha.manual_failover_process_no_leader` and
+/// Source: patroni/ha.py, `Ha.process_manual_failover_from_leader`, `Ha.demote`, `Ha.manual_failover_process_no_leader` and
 /// `Ha.is_failover_possible`, 2.0.0 to 3.1.2.
-fn earlier_candidates<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<Vec<&'a Member>, Raised> {
+fn earlier_members<'a>(
+    view: &View<'a>,
+    occasion: Occasion,
+    steps: &mut Vec<Step<'a>>,
+) -> Result<Vec<&'a Member>, Raised> {
     let failover = view.failover();
     let named = failover.and_then(|failover| failover.candidate());
     let sync = &view.cluster.sync;
-    let leads = view.cluster.leader_name().is_some();
+    let alone = view.has(Behaviour::NamedCandidateAlone);
     let is_named = |member: &Member| named.is_none_or(|named| named == member.name);
-    let members: Vec<&Member> = if leads {
-        let alone = view.has(Behaviour::NamedCandidateAlone);
-        let is_eligible = |member: &&Member| match view.config.synchronous_mode {
-            true => sync.matches(&member.name) && (!alone || is_named(member)),
-            false => is_named(member),
-        };
-        let mut members: Vec<&Member> = view.cluster.members.iter().filter(is_eligible).collect();
-        if let Some(candidate) = named.filter(|_| view.config.synchronous_mode) {
-            let is_refused = if alone { members.is_empty() } else { !sync.matches(candidate) };
-            if is_refused {
-                members.clear();
-                let sync_standby = sync.sync_standby();
-                steps.push(Step::CandidateNotSync { action: view.action(), candidate, sync_standby });
+    let mut members = Vec::new();
+    for member in view.cluster.members.iter() {
+        let is_eligible = match occasion {
+            Occasion::Request if view.config.synchronous_mode => {
+                sync.try_matches(&member.name)? && (!alone || is_named(member))
             }
-        }
-        members
-    } else {
-        let restricts = view.has(Behaviour::FormerLeaderLooksAtSync)
-            && view.config.synchronous_mode
-            && !(view.has(Behaviour::EmptySyncRestrictsNobody) && sync.is_empty());
-        let is_other = |member: &&Member| {
-            let is_party = Some(member.name.as_str()) == named
-                || failover.and_then(|failover| failover.leader.as_deref()) == Some(&member.name);
-            !is_party && (!restricts || sync.matches(&member.name))
+            Occasion::Request => is_named(member),
+            Occasion::Shutdown { .. } => !alone || is_named(member),
+            Occasion::Return { .. } => {
+                named != Some(&member.name)
+                    && failover.and_then(|failover| failover.leader.as_deref()) != Some(&member.name)
+            }
         };
-        view.cluster.members.iter().filter(is_other).collect()
-    };
+        if is_eligible {
+            members.push(member);
+        }
+    }
+    if let (Some(candidate), Occasion::Request, true) = (named, occasion, view.config.synchronous_mode) {
+        let ignores_case = view.has(Behaviour::SyncNamesIgnoreCase);
+        let odd = failover.and_then(|failover| failover.odd_candidate.clone());
+        if let Some(raised) = odd.filter(|_| !alone && ignores_case && !sync.is_empty()) {
+            return Err(raised);
+        }
+        let is_refused = if alone { members.is_empty() } else { !sync.try_matches(candidate)? };
+        if is_refused {
+            members.clear();
+            let sync_standby = sync.sync_standby();
+            steps.push(Step::CandidateNotSync { action: view.action(), candidate, sync_standby });
+        }
+    }
+    Ok(members)
+}
+
+/// Those of `members` that a process before 3.2.0 asks.
+fn earlier_candidates<'a>(view: &View<'a>, members: Vec<&'a Member>) -> Result<Vec<&'a Member>, Raised> {
+    let sync = &view.cluster.sync;
+    let restricts = view.has(Behaviour::FormerLeaderLooksAtSync)
+        && view.config.synchronous_mode
+        && !(view.has(Behaviour::EmptySyncRestrictsNobody) && sync.is_empty());
     let mut candidates = Vec::new();
     for member in members {
         if member.name != view.name && !nofailover(member)? && member.api_url.is_some() {
             candidates.push(member);
+        }
+    }
+    if restricts {
+        for candidate in std::mem::take(&mut candidates) {
+            if sync.try_matches(&candidate.name)? {
+                candidates.push(candidate);
+            }
         }
     }
     Ok(candidates)
@@ -145,7 +198,7 @@ fn is_fit<'a>(
     }
     let wal_position = status.wal_position();
     if cluster_lsn != 0 && wal_position < cluster_lsn {
-        steps.push(Step::Lagging { member, lag_bytes: cluster_lsn - wal_position, allowed_bytes: 0 });
+        steps.push(Step::CheckpointMissing { member, bytes: cluster_lsn.saturating_sub(wal_position) });
         return Ok(false);
     }
     if let Some(lag_bytes) = view.excessive_lag(wal_position).filter(|_| cluster_lsn == 0) {
@@ -156,7 +209,7 @@ fn is_fit<'a>(
         let cluster_timeline = view.cluster.timeline;
         let MemberStatus::Reachable { timeline, .. } = status else { return Ok(false) };
         let is_behind = match timeline {
-            ReportedTimeline::Known(timeline) => *timeline < cluster_timeline,
+            ReportedTimeline::Known(timeline) | ReportedTimeline::Odd(timeline, _) => *timeline < cluster_timeline,
             ReportedTimeline::Unknown(_) => true,
             ReportedTimeline::Invalid(raised) => return Err(raised.clone()),
         };

@@ -1,25 +1,28 @@
 //! Names of nodes as Patroni compares them: in any case of letters.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::parse::python;
 
-/// A set of names that differ in more than the case of their letters; each is kept as it was written last.
-///
-/// The order in which Python iterates over such a set never shows in a decision, so it is not kept.
+/// A set of names that differ in more than the case of their letters; each is kept as it was written last, in the place
+/// where it came first.
 ///
 /// Source: patroni/collections.py, `CaseInsensitiveSet`, and Python's `collections.abc.Set`, 4.1.5.
 #[derive(Clone, Debug, Default)]
 pub struct CaseInsensitiveSet {
-    /// The names as written, by the name in lower case.
-    values: BTreeMap<String, String>,
+    /// The name in lower case, and as written.
+    values: Vec<(String, String)>,
 }
 
 impl CaseInsensitiveSet {
+    /// The names as written, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().map(|(_, name)| name.as_str())
+    }
+
     /// The names as written, sorted as Python sorts them: capital letters before small ones.
     pub fn sorted(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.values.values().map(String::as_str).collect();
+        let mut names: Vec<&str> = self.iter().collect();
         names.sort_unstable();
         names
     }
@@ -36,12 +39,21 @@ impl CaseInsensitiveSet {
 
     /// Whether `name` is one of them.
     pub fn contains(&self, name: &str) -> bool {
-        self.values.contains_key(&name.to_lowercase())
+        self.has(&name.to_lowercase())
+    }
+
+    /// Adds `name`, written like that.
+    pub fn add(&mut self, name: &str) {
+        let lower = name.to_lowercase();
+        match self.values.iter_mut().find(|(known, _)| *known == lower) {
+            Some((_, known)) => name.clone_into(known),
+            None => self.values.push((lower, name.to_owned())),
+        }
     }
 
     /// `self <= other`
     pub fn is_subset(&self, other: &Self) -> bool {
-        self.values.keys().all(|key| other.values.contains_key(key))
+        self.len() <= other.len() && self.values.iter().all(|(lower, _)| other.has(lower))
     }
 
     /// `self < other`
@@ -51,46 +63,50 @@ impl CaseInsensitiveSet {
 
     /// `self | other`; a name in both is written as in `other`.
     pub fn union(&self, other: &Self) -> Self {
-        let mut values = self.values.clone();
-        values.extend(other.values.iter().map(|(key, name)| (key.clone(), name.clone())));
-        Self { values }
+        let mut set = self.clone();
+        other.iter().for_each(|name| set.add(name));
+        set
     }
 
-    /// `self & other`; the names are written as in `other`.
+    /// `self & other`; the names are written as in `other`, and in its order.
     pub fn intersection(&self, other: &Self) -> Self {
-        other.filtered(|key| self.values.contains_key(key))
+        other.filtered(|lower| self.has(lower))
     }
 
     /// `self - other`
     pub fn difference(&self, other: &Self) -> Self {
-        self.filtered(|key| !other.values.contains_key(key))
+        self.filtered(|lower| !other.has(lower))
     }
 
     /// This set and `name`, written like that.
     pub fn with(&self, name: &str) -> Self {
         let mut set = self.clone();
-        set.values.insert(name.to_lowercase(), name.to_owned());
+        set.add(name);
         set
     }
 
+    fn has(&self, lower: &str) -> bool {
+        self.values.iter().any(|(known, _)| known == lower)
+    }
+
     fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
-        let kept = self.values.iter().filter(|(key, _)| keep(key));
-        Self { values: kept.map(|(key, name)| (key.clone(), name.clone())).collect() }
+        Self { values: self.values.iter().filter(|(lower, _)| keep(lower)).cloned().collect() }
     }
 }
 
 impl PartialEq for CaseInsensitiveSet {
     fn eq(&self, other: &Self) -> bool {
-        self.values.keys().eq(other.values.keys())
+        self.len() == other.len() && self.is_subset(other)
     }
 }
 
 impl Eq for CaseInsensitiveSet {}
 
-impl<N: Into<String>> FromIterator<N> for CaseInsensitiveSet {
+impl<N: AsRef<str>> FromIterator<N> for CaseInsensitiveSet {
     fn from_iter<I: IntoIterator<Item = N>>(names: I) -> Self {
-        let names = names.into_iter().map(Into::into);
-        Self { values: names.map(|name: String| (name.to_lowercase(), name)).collect() }
+        let mut set = Self::default();
+        names.into_iter().for_each(|name| set.add(name.as_ref()));
+        set
     }
 }
 
@@ -124,6 +140,8 @@ mod tests {
         check(set("A b").difference(&set("B")), "A");
         check(set("A b").with("B"), "A B");
         check(set("b B a Z"), "B Z a");
+        assert_eq!(set("b a B").iter().collect::<Vec<_>>(), ["B", "a"]);
+        assert_eq!(set("b c a").intersection(&set("A x B")).iter().collect::<Vec<_>>(), ["A", "B"]);
     }
 
     #[test]

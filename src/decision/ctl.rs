@@ -5,7 +5,7 @@ use crate::decision::view::nofailover;
 use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::{Cluster, Raised};
 use crate::model::config::global::GlobalConfig;
-use crate::model::time::{ParsedTime, parse_time};
+use crate::model::time::{ParsedTime, parse_time_at};
 
 /// What patronictl does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub enum CtlOutcome {
 
 /// Decides about `patronictl switchover|failover SCOPE --force [--leader L] [--candidate C] [--scheduled T]`.
 ///
+/// `now`: the time, in seconds since 1970.
+///
 /// Source: patroni/ctl.py, `_do_failover_or_switchover`, 2.0.0 to 4.1.5.
 pub fn do_failover_or_switchover(
     behaviours: Behaviours,
@@ -43,8 +45,9 @@ pub fn do_failover_or_switchover(
     scope: &str,
     kind: Kind,
     request: &Request,
+    now: f64,
 ) -> CtlOutcome {
-    decide(behaviours, cluster, config, scope, kind, request).unwrap_or_else(CtlOutcome::Raises)
+    decide(behaviours, cluster, config, scope, kind, request, now).unwrap_or_else(CtlOutcome::Raises)
 }
 
 fn decide(
@@ -54,6 +57,7 @@ fn decide(
     scope: &str,
     mut kind: Kind,
     request: &Request,
+    now: f64,
 ) -> Result<CtlOutcome, Raised> {
     let refuses = |message: String| Ok(CtlOutcome::Refuses { message });
     if kind == Kind::Failover {
@@ -91,7 +95,7 @@ fn decide(
     }
     let excluded = if behaviours.has(Behaviour::CtlExcludesClusterLeader) { cluster_leader } else { leader };
     let mut names = Vec::new();
-    for member in &cluster.members {
+    for member in cluster.members.iter() {
         if Some(member.name.as_str()) != excluded && !nofailover(member)? {
             names.push(member.name.as_str());
         }
@@ -113,19 +117,30 @@ fn decide(
         let suffix = if tells_apart { " or is tagged as nofailover" } else { "" };
         return refuses(format!("Member {candidate} does not exist in cluster {scope}{suffix}"));
     }
+    if tells_apart && let Some(candidate) = candidate {
+        // Only a question that --force leaves out hangs on it, but Patroni compares in any case.
+        cluster.sync.try_matches_or_leads(candidate)?;
+    }
     let scheduled_at = request.scheduled_at().filter(|text| *text != "now");
+    let mut at = None;
     if kind == Kind::Switchover
         && let Some(text) = scheduled_at
     {
-        if parse_time(text) == ParsedTime::Invalid {
+        let time = parse_time_at(text, now);
+        if time == ParsedTime::Invalid {
             return refuses(format!(
-                "Unable to parse scheduled timestamp ({text}). It should be in an unambiguous format (e.g. ISO \
-                     8601)"
+                "Unable to parse scheduled timestamp ({text}). It should be in an unambiguous format (e.g. ISO 8601)"
             ));
         }
         if config.paused {
             return refuses("Can't schedule switchover in the paused state".to_owned());
         }
+        at = Some(match time {
+            ParsedTime::Zoned { iso, .. } => iso,
+            // patronictl takes the time zone of its own process, which nothing tells; most servers have UTC.
+            ParsedTime::Naive(iso) => iso + "+00:00",
+            ParsedTime::BadOffset | ParsedTime::Invalid => return Err(Raised::bad_offset()),
+        });
     }
     let to = match &cluster.leader {
         Some(leader) => Some(leader.clone()),
@@ -136,7 +151,7 @@ fn decide(
         request: Request {
             leader: leader.filter(|_| kind == Kind::Switchover || !tells_apart).map(str::to_owned),
             candidate: request.candidate.clone(),
-            scheduled_at: scheduled_at.map(str::to_owned),
+            scheduled_at: at,
         },
         to,
     })

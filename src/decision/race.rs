@@ -1,6 +1,6 @@
 //! Gate `race`: whether a node would try to take the leader lock once it is free.
 
-use crate::decision::candidates::is_failover_possible;
+use crate::decision::candidates::{Occasion, history_unreadable, is_failover_possible};
 use crate::decision::step::Step;
 use crate::decision::view::{View, nofailover};
 use crate::model::behaviour::Behaviour;
@@ -31,6 +31,22 @@ pub struct Comparison<'a> {
     /// Whom it asks, in this order.
     pub asked: Vec<&'a str>,
     former_leader: Option<&'a str>,
+}
+
+/// What the comparison has to end with for the node to take the lock, when nobody blocks it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    /// `quorum` of `/sync`; `None`: no votes are needed.
+    pub quorum: Option<i128>,
+    /// The node is the leader of `/sync`: unless others are ahead it needs no votes.
+    pub was_leader: bool,
+}
+
+impl Requirement {
+    /// Whether so many votes, and so many nodes ahead that are ignored, are enough.
+    pub fn is_met(self, votes: i128, nodes_ahead: usize) -> bool {
+        self.quorum.is_none_or(|quorum| quorum <= votes) || self.was_leader && nodes_ahead == 0
+    }
 }
 
 /// What the answer of one other member means to a racing node.
@@ -64,7 +80,7 @@ impl<'a> Rival<'a> {
 ///
 /// Source: patroni/ha.py, `Ha.is_healthiest_node`, 2.0.0 to 4.1.5.
 pub fn is_healthiest_node<'a>(view: &View<'a>) -> RaceDecision<'a> {
-    let mut steps = Vec::new();
+    let mut steps = Vec::with_capacity(view.cluster.members.len() + 2);
     let takes_lock = decide(view, &mut steps);
     RaceDecision { takes_lock, steps }
 }
@@ -110,7 +126,7 @@ pub fn enter<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<Entry<'a>
         return Ok(Entry::Decided(false));
     }
     if let Some(failover) = failover {
-        if switchover_race_excludes(view, failover) {
+        if switchover_race_excludes(view, failover)? {
             steps.push(Step::NotSync);
             return Ok(Entry::Decided(false));
         }
@@ -125,15 +141,15 @@ pub fn enter<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<Entry<'a>
 }
 
 /// Whether synchronous mode keeps this node from racing for the lock after a switchover.
-fn switchover_race_excludes(view: &View<'_>, failover: &FailoverKey) -> bool {
+fn switchover_race_excludes(view: &View<'_>, failover: &FailoverKey) -> Result<bool, Raised> {
     let restricts = match view.has(Behaviour::ManualRaceAmongSync) {
         true => true,
         false => view.has(Behaviour::SwitchoverRaceAmongSync) && failover.candidate().is_some(),
     };
-    restricts
+    Ok(restricts
         && failover.leader().is_some()
         && synchronous_mode_restricts(view)
-        && !view.cluster.sync.matches_or_leads(view.name)
+        && !view.cluster.sync.try_matches_or_leads(view.name)?)
 }
 
 /// Whether synchronous mode restricts who may race for the lock after a request.
@@ -156,6 +172,9 @@ fn primary_may_keep_leading<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> R
     }
     let timeline = view.local.timeline.unwrap_or(0);
     let cluster_timeline = view.cluster.timeline;
+    if view.has(Behaviour::PrimaryChecksTimeline) {
+        steps.extend(history_unreadable(view));
+    }
     let is_behind = timeline < cluster_timeline && view.has(Behaviour::PrimaryChecksTimeline);
     steps.push(if is_behind { Step::PrimaryTimelineBehind { timeline, cluster_timeline } } else { Step::IsPrimary });
     Ok(!is_behind)
@@ -186,11 +205,15 @@ fn automatic_race<'a>(view: &View<'a>, steps: &mut Vec<Step<'a>>) -> Result<Entr
     }
     last.iter().for_each(|member| add(Rival::member(member)));
     if view.sync_mode_is_active() {
-        if !view.config.quorum_commit_mode && !view.cluster.sync.matches_or_leads(view.name) {
+        if !view.config.quorum_commit_mode && !view.cluster.sync.try_matches_or_leads(view.name)? {
             steps.push(Step::NotSync);
             return Ok(Entry::Decided(false));
         }
-        rivals.retain(|rival| view.cluster.sync.matches_or_leads(rival.name));
+        for rival in std::mem::take(&mut rivals) {
+            if view.cluster.sync.try_matches_or_leads(rival.name)? {
+                rivals.push(rival);
+            }
+        }
     }
     let former_leader = view.old_cluster.leader_name();
     compare_with_others(view, &rivals, true, former_leader, steps)
@@ -221,7 +244,7 @@ fn manual_failover_process_no_leader<'a>(
         }
         let sync_restricts =
             view.config.synchronous_mode && !view.config.quorum_commit_mode && view.has(Behaviour::ManualRaceAmongSync);
-        if sync_restricts && !view.cluster.sync.matches_or_leads(view.name) {
+        if sync_restricts && !view.cluster.sync.try_matches_or_leads(view.name)? {
             steps.push(Step::NotSync);
             return Ok(Some(Entry::Decided(false)));
         }
@@ -242,15 +265,16 @@ fn manual_failover_process_no_leader<'a>(
         return Ok(Some(Entry::Decided(false)));
     }
     if failover.leader() == Some(view.name) {
-        let others = is_failover_possible(view, 0, failover.candidate().is_some(), steps)?;
+        let occasion = Occasion::Return { excludes_candidate: failover.candidate().is_some() };
+        let others = is_failover_possible(view, occasion, steps)?;
         steps.push(if others { Step::LeftToOthers } else { Step::OnlyMeLeft });
         return Ok(Some(Entry::Decided(!others)));
     }
     let among_sync = view.has(Behaviour::ManualRaceAmongSyncStandbys) && view.sync_mode_is_active();
     let mut rivals = Vec::new();
-    for member in &view.cluster.members {
+    for member in view.cluster.members.iter() {
         let was_leader = failover.leader.as_deref() == Some(&member.name);
-        if !was_leader && (!among_sync || view.cluster.sync.matches(&member.name)) {
+        if !was_leader && (!among_sync || view.cluster.sync.try_matches(&member.name)?) {
             rivals.push(Rival::member(member));
         }
     }
@@ -267,11 +291,14 @@ fn compare_with_others<'a>(
     former_leader: Option<&'a str>,
     steps: &mut Vec<Step<'a>>,
 ) -> Result<Entry<'a>, Raised> {
+    let reads_timeline_first = view.has(Behaviour::RaceReadsTimelineFirst);
+    steps.extend(history_unreadable(view).filter(|_| reads_timeline_first));
     if let Some(lag_bytes) = view.excessive_lag(view.local.lsn).filter(|_| check_replication_lag) {
         steps.push(Step::IAmLagging { lag_bytes, allowed_bytes: view.config.maximum_lag_on_failover });
         return Ok(Entry::Decided(false));
     }
     if !view.config.standby_cluster && view.config.check_timeline {
+        steps.extend(history_unreadable(view).filter(|_| !reads_timeline_first));
         let Some(timeline) = view.local.timeline else {
             if !view.has(Behaviour::UnknownTimelineDisqualifies) {
                 let text = "'<' not supported between instances of 'NoneType' and 'int'";
@@ -287,18 +314,10 @@ fn compare_with_others<'a>(
         }
     }
     let former_leader = if view.sync_mode_is_active() { view.cluster.sync.leader() } else { former_leader };
-    let mut comparison = Comparison { view: *view, asked: Vec::with_capacity(rivals.len()), former_leader };
-    for rival in rivals {
-        // Before 4.0.0 the tags of a member without an API URL were looked at, too.
-        let is_looked_at = rival.has_api_url || !view.has(Behaviour::QuorumCommit);
-        if rival.name != view.name && is_looked_at {
-            let is_excluded = rival.nofailover.clone()? && !comparison.is_voter(rival.name);
-            if rival.has_api_url && !is_excluded {
-                comparison.asked.push(rival.name);
-            }
-        }
+    if view.quorum_commit_mode_is_active() {
+        view.cluster.sync.try_members()?;
     }
-    Ok(Entry::Compares(comparison))
+    Comparison::with(view, rivals, former_leader).map(Entry::Compares)
 }
 
 impl<'a> Comparison<'a> {
@@ -318,19 +337,53 @@ impl<'a> Comparison<'a> {
                 }
             }
         }
-        if self.needs_votes() {
-            let quorum = self.view.cluster.sync.quorum;
+        let requirement = self.requirement();
+        let is_met = requirement.is_met(votes, nodes_ahead);
+        if let Some(quorum) = requirement.quorum {
             steps.push(Step::Votes { start, votes, quorum, applies: true });
-            if votes < quorum && self.suffices(votes, nodes_ahead) {
+            if votes < quorum && is_met {
                 steps.push(Step::FormerLeaderNeedsNoVotes);
             }
         }
-        Ok(self.suffices(votes, nodes_ahead))
+        Ok(is_met)
     }
 
-    /// Whether the node needs votes: quorum mode is active.
-    pub fn needs_votes(&self) -> bool {
-        self.view.quorum_commit_mode_is_active()
+    /// The comparison with all members by a node that enters no race.
+    ///
+    /// # Errors
+    ///
+    /// The tags of a member are malformed.
+    pub fn with_members(view: &View<'a>) -> Result<Self, Raised> {
+        let rivals: Vec<Rival<'a>> = view.cluster.members.iter().map(Rival::member).collect();
+        Self::with(view, &rivals, None)
+    }
+
+    /// The comparison with those of the rivals that are asked.
+    fn with(view: &View<'a>, rivals: &[Rival<'a>], former_leader: Option<&'a str>) -> Result<Self, Raised> {
+        let mut comparison = Self { view: *view, asked: Vec::with_capacity(rivals.len()), former_leader };
+        for rival in rivals {
+            // Before 4.0.0 the tags of a member without an API URL were looked at, too.
+            let is_looked_at = rival.has_api_url || !view.has(Behaviour::QuorumCommit);
+            if rival.name != view.name && is_looked_at {
+                let is_excluded = rival.nofailover.clone()? && !comparison.is_voter(rival.name);
+                if rival.has_api_url && !is_excluded {
+                    comparison.asked.push(rival.name);
+                }
+            }
+        }
+        Ok(comparison)
+    }
+
+    /// The same comparison by a node in another position.
+    pub fn of(&self, view: View<'a>) -> Self {
+        Self { view, ..self.clone() }
+    }
+
+    /// What it takes to win.
+    pub fn requirement(&self) -> Requirement {
+        let sync = &self.view.cluster.sync;
+        let quorum = self.view.quorum_commit_mode_is_active().then_some(sync.quorum);
+        Requirement { quorum, was_leader: sync.leader() == Some(self.view.name) }
     }
 
     /// The votes before anybody is asked: the quorum does not count a candidate that is a voter, and any other one has
@@ -366,8 +419,8 @@ impl<'a> Comparison<'a> {
         }
         let mine = view.local.lsn;
         if mine < *wal_position {
-            steps.push(Step::Ahead { member, bytes: wal_position - mine });
-            if !view.config.synchronous_mode || !sync.leader_matches(member) {
+            steps.push(Step::Ahead { member, bytes: wal_position.saturating_sub(mine) });
+            if !view.config.synchronous_mode || !sync.try_leader_matches(member)? {
                 return Ok(Meaning::Blocks);
             }
             steps.push(Step::FormerLeaderAheadIgnored);
@@ -382,7 +435,7 @@ impl<'a> Comparison<'a> {
         if mine == *wal_position && my_priority < theirs && view.has(Behaviour::FailoverPriority) {
             let is_former = self.former_leader.is_some_and(|leader| !leader.is_empty() && leader == member);
             let mode_counts_priority = match view.has(Behaviour::PriorityInSyncMode) {
-                true => !self.needs_votes(),
+                true => !view.quorum_commit_mode_is_active(),
                 false => !view.sync_mode_is_active(),
             };
             if is_former && view.has(Behaviour::FormerLeaderPriorityIgnored) {
@@ -395,15 +448,8 @@ impl<'a> Comparison<'a> {
         Ok(if self.is_voter(member) { Meaning::Vote } else { Meaning::Nothing })
     }
 
-    /// Whether nobody who blocks, so many votes, and so many former leaders ahead are enough to take the lock.
-    pub fn suffices(&self, votes: i128, nodes_ahead: usize) -> bool {
-        let sync = &self.view.cluster.sync;
-        let was_leader = || sync.leader() == Some(self.view.name) && nodes_ahead == 0;
-        !self.needs_votes() || sync.quorum <= votes || was_leader()
-    }
-
     fn is_voter(&self, name: &str) -> bool {
-        self.needs_votes() && self.view.cluster.sync.matches_or_leads(name)
+        self.view.quorum_commit_mode_is_active() && self.view.cluster.sync.has_vote(name)
     }
 }
 

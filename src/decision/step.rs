@@ -6,6 +6,10 @@ use crate::model::cluster::{Limitation, ReportedTimeline};
 /// One thing that Patroni looked at while deciding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
+    /// The leader shuts PostgreSQL down.
+    Demoting,
+    /// The timeline cannot be read from `/history`, which holds these lines.
+    HistoryUnreadable(&'a str),
     /// Nobody is left to be asked.
     NoCandidates(Action),
     /// The named candidate is not among the sync standbys.
@@ -35,10 +39,17 @@ pub enum Step<'a> {
     Lagging {
         /// Who.
         member: &'a str,
-        /// How far behind the position in `/status` (or the shutdown position), in bytes.
+        /// How far behind the position in `/status`, in bytes.
         lag_bytes: i128,
         /// How much is allowed, in bytes.
         allowed_bytes: i128,
+    },
+    /// A member has not received the shutdown checkpoint.
+    CheckpointMissing {
+        /// Who.
+        member: &'a str,
+        /// How many bytes it lacks.
+        bytes: i128,
     },
     /// A member is on an old timeline.
     MemberTimelineBehind {
@@ -237,6 +248,8 @@ pub enum Level {
     Info,
     /// `WARNING`
     Warning,
+    /// `ERROR`
+    Error,
 }
 
 impl Level {
@@ -245,15 +258,18 @@ impl Level {
         match self {
             Self::Info => "INFO",
             Self::Warning => "WARNING",
+            Self::Error => "ERROR",
         }
     }
 }
 
 impl Step<'_> {
-    /// The line that Patroni (3.2.0 and newer) writes at this step, without time and prefix; `None` if it is silent.
+    /// The line that Patroni writes at this step, without time and prefix; `None` if it is silent.
     pub fn log(&self) -> Option<(Level, String)> {
-        use Level::{Info, Warning};
+        use Level::{Error, Info, Warning};
         Some(match self {
+            Self::Demoting => (Info, "Demoting self (graceful)".to_owned()),
+            Self::HistoryUnreadable(lines) => (Error, format!("Failed to parse cluster history from DCS: {lines}")),
             Self::NoCandidates(Action::Unnamed) => (Warning, "manual failover: members list is empty".to_owned()),
             Self::NoCandidates(action) => (Warning, format!("{}: candidates list is empty", action.name())),
             Self::CandidateNotSync { action, candidate, sync_standby } => (
@@ -265,7 +281,9 @@ impl Step<'_> {
                 ),
             ),
             Self::Limited { member, limitation } => (Info, format!("Member {member} is {}", limitation.text())),
-            Self::Lagging { member, .. } => (Info, format!("Member {member} exceeds maximum replication lag")),
+            Self::Lagging { member, .. } | Self::CheckpointMissing { member, .. } => {
+                (Info, format!("Member {member} exceeds maximum replication lag"))
+            }
             Self::MemberTimelineBehind { member, timeline, cluster_timeline } => (
                 Info,
                 format!("Timeline {timeline} of member {member} is behind the cluster timeline {cluster_timeline}"),

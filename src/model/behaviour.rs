@@ -83,8 +83,46 @@ pub enum Behaviour {
     SaysPrimary,
     /// An unusable watchdog is logged.
     WatchdogIsLogged,
+    /// A standby that is too far behind is not chosen as a synchronous one.
+    SyncLagIsLimited,
+    /// A standby that reports no position is not chosen as a synchronous one.
+    SyncNeedsPosition,
+    /// Standbys that must not be promoted are chosen as synchronous ones only after all others.
+    NofailoverComesLast,
+    /// A quote in a name is doubled in `synchronous_standby_names`.
+    QuotesAreDoubled,
+    /// A standby goes into `/sync` only once it has all that was committed before it became synchronous.
+    SyncStandbysAreConfirmed,
+    /// Synchronous standbys are named by their `application_name`.
+    StandbysAreNamedByApplication,
+    /// The leader writes `/sync` without standbys before it chooses the first ones.
+    SyncIsEnabledFirst,
+    /// Standbys in `/sync` that are not synchronous are taken out, also when they are the right ones.
+    SyncStandbysAreCompared,
+    /// Without synchronous mode the configuration's own `synchronous_standby_names` is in force.
+    ConfiguredNamesAreRestored,
+    /// A connection with the leader's own name is no standby.
+    LeaderIsNoStandby,
+    /// Members named `first` or `any` are quoted in `synchronous_standby_names`.
+    ReservedNamesAreQuoted,
+    /// The warning about `synchronous_standby_names` says Unparsable.
+    SaysUnparsable,
+    /// A member that has to replicate from another connected standby is not chosen as a synchronous one.
+    CascadingStandbysAreNotSync,
+    /// The leader looks at what `synchronous_standby_names` holds before it finds nothing to do.
+    StandbyNamesAreCompared,
+    /// A leader that `/sync` does not name writes it anew.
+    SyncLeaderIsCompared,
+    /// In quorum mode PostgreSQL before 9.6 gets names without a number.
+    QuorumNeedsMultipleSync,
     /// In quorum mode the leader copes with standbys that joined and left before they had caught up.
     QuorumQuickLeaveHandled,
+    /// While PostgreSQL shuts down the leader asks whether anybody has received the shutdown checkpoint.
+    ShutdownAsksMembers,
+    /// A node reads the cluster's timeline first of all, so that a malformed `/history` is always logged.
+    RaceReadsTimelineFirst,
+    /// The REST API's warning about a failover with a leader says `specified`, not `specifed`.
+    SpellsSpecified,
     /// The leader's position is read from `/status`.
     StatusHoldsPosition,
     /// `/status` may be a bare number.
@@ -107,6 +145,12 @@ pub enum Behaviour {
     SyncNamesIgnoreCase,
     /// Each limit in `/config` is read on its own.
     LimitsAreReadLeniently,
+    /// `maximum_lag_on_syncnode` exists.
+    SyncNodeLagIsLimited,
+    /// The timeouts are called `primary_start_timeout` and `primary_stop_timeout`, the former names still work.
+    TimeoutsOfPrimary,
+    /// `ttl`, `loop_wait` and `retry_timeout` are adjusted to each other.
+    TimingIsAdjusted,
     /// A standby cluster has no synchronous mode.
     StandbyClusterHasNoSyncMode,
     /// A node keeps its own `nofailover: false` beside a `failover_priority`.
@@ -348,6 +392,142 @@ pub const TABLE: &[Row] = &[
         releases: &[(v(2, 0, 2), None)],
     },
     Row {
+        behaviour: Behaviour::SyncLagIsLimited,
+        name: "sync-lag-is-limited",
+        summary: "maximum_lag_on_syncnode exists: a standby that is too far behind is not chosen as a \
+                  synchronous one",
+        source: "patroni/postgresql/__init__.py, Postgresql.pick_synchronous_standby",
+        pull_request: None,
+        releases: &[(v(2, 0, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::SyncNeedsPosition,
+        name: "sync-needs-position",
+        summary: "a standby that reports no position is not chosen as a synchronous one; earlier the leader's \
+                  loop could fail on it",
+        source: "patroni/postgresql/__init__.py, Postgresql.pick_synchronous_standby",
+        pull_request: None,
+        releases: &[(v(2, 1, 1), None)],
+    },
+    Row {
+        behaviour: Behaviour::NofailoverComesLast,
+        name: "nofailover-comes-last",
+        summary: "standbys with the tag nofailover are chosen as synchronous ones only after all others",
+        source: "patroni/postgresql/__init__.py, Postgresql.pick_synchronous_standby",
+        pull_request: None,
+        releases: &[(v(2, 1, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::QuotesAreDoubled,
+        name: "quotes-are-doubled",
+        summary: "a quote in a member's name is doubled in synchronous_standby_names",
+        source: "patroni/postgresql/config.py, quote_ident",
+        pull_request: None,
+        releases: &[(v(2, 1, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::SyncStandbysAreConfirmed,
+        name: "sync-standbys-are-confirmed",
+        summary: "a standby goes into /sync only once it has what was committed before it got into \
+                  synchronous_standby_names, and its member key has to say that it is running",
+        source: "patroni/postgresql/sync.py, SyncHandler.current_state",
+        pull_request: None,
+        releases: &[(v(3, 0, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::StandbysAreNamedByApplication,
+        name: "standbys-are-named-by-application",
+        summary: "synchronous standbys are named by their application_name; earlier, by the member of that name \
+                  in any case of letters",
+        source: "patroni/postgresql/sync.py, _ReplicaList",
+        pull_request: None,
+        releases: &[(v(3, 1, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::SyncIsEnabledFirst,
+        name: "sync-is-enabled-first",
+        summary: "the leader writes /sync without standbys before it chooses the first ones",
+        source: "patroni/ha.py, Ha.process_sync_replication",
+        pull_request: None,
+        releases: &[(v(3, 1, 1), None)],
+    },
+    Row {
+        behaviour: Behaviour::SyncStandbysAreCompared,
+        name: "sync-standbys-are-compared",
+        summary: "the leader takes standbys that are not synchronous out of /sync also when they are the right \
+                  ones",
+        source: "patroni/ha.py, Ha.process_sync_replication",
+        pull_request: None,
+        releases: &[(v(3, 1, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::ConfiguredNamesAreRestored,
+        name: "configured-names-are-restored",
+        summary: "without synchronous mode the synchronous_standby_names of the configuration is in force; \
+                  earlier it was emptied in every loop",
+        source: "patroni/ha.py, Ha.process_sync_replication",
+        pull_request: None,
+        releases: &[(v(3, 3, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::LeaderIsNoStandby,
+        name: "leader-is-no-standby",
+        summary: "a connection with the leader's own name is not chosen as a synchronous standby",
+        source: "patroni/postgresql/sync.py, _ReplicaList",
+        pull_request: None,
+        releases: &[(v(3, 3, 3), None)],
+    },
+    Row {
+        behaviour: Behaviour::ReservedNamesAreQuoted,
+        name: "reserved-names-are-quoted",
+        summary: "members named first or any are quoted in synchronous_standby_names",
+        source: "patroni/postgresql/sync.py, quote_standby_name",
+        pull_request: None,
+        releases: &[(v(3, 3, 3), Some(v(4, 0, 0))), (v(4, 0, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::SaysUnparsable,
+        name: "says-unparsable",
+        summary: "the warning about synchronous_standby_names says Unparsable; earlier, Unparseable",
+        source: "patroni/postgresql/sync.py, parse_sync_standby_names",
+        pull_request: None,
+        releases: &[(v(3, 3, 5), Some(v(4, 0, 0))), (v(4, 0, 4), None)],
+    },
+    Row {
+        behaviour: Behaviour::CascadingStandbysAreNotSync,
+        name: "cascading-standbys-are-not-sync",
+        summary: "a member that has to replicate from another connected standby is not chosen as a synchronous \
+                  one; if the tags replicatefrom go round in a circle the leader's loop fails",
+        source: "patroni/postgresql/sync.py, _ReplicaList",
+        pull_request: Some("3370"),
+        releases: &[(v(3, 3, 7), Some(v(4, 0, 0))), (v(4, 0, 6), None)],
+    },
+    Row {
+        behaviour: Behaviour::StandbyNamesAreCompared,
+        name: "standby-names-are-compared",
+        summary: "the leader also looks at what synchronous_standby_names holds, not at /sync alone, before it \
+                  finds nothing to do",
+        source: "patroni/ha.py, Ha._process_multisync_replication",
+        pull_request: Some("3370"),
+        releases: &[(v(3, 3, 7), Some(v(4, 0, 0))), (v(4, 0, 6), None)],
+    },
+    Row {
+        behaviour: Behaviour::SyncLeaderIsCompared,
+        name: "sync-leader-is-compared",
+        summary: "a leader that /sync does not name as its leader writes /sync anew",
+        source: "patroni/ha.py, Ha._process_multisync_replication",
+        pull_request: None,
+        releases: &[(v(3, 3, 9), Some(v(4, 0, 0))), (v(4, 0, 8), Some(v(4, 1, 0))), (v(4, 1, 1), None)],
+    },
+    Row {
+        behaviour: Behaviour::QuorumNeedsMultipleSync,
+        name: "quorum-needs-multiple-sync",
+        summary: "with synchronous_mode: quorum PostgreSQL 9.5 gets a synchronous_standby_names that it can read",
+        source: "patroni/postgresql/sync.py, SyncHandler.set_synchronous_standby_names",
+        pull_request: None,
+        releases: &[(v(4, 0, 5), None)],
+    },
+    Row {
         behaviour: Behaviour::QuorumQuickLeaveHandled,
         name: "quorum-quick-leave-handled",
         summary: "in quorum mode standbys that join and leave before they have caught up are taken out step by step; \
@@ -355,6 +535,32 @@ pub const TABLE: &[Row] = &[
         source: "patroni/quorum.py, QuorumStateResolver",
         pull_request: Some("3278"),
         releases: &[(v(4, 0, 5), None)],
+    },
+    Row {
+        behaviour: Behaviour::ShutdownAsksMembers,
+        name: "shutdown-asks-members",
+        summary: "the leader gives the lock away as soon as a healthy member has received the shutdown checkpoint; earlier \
+                  releases hold it until PostgreSQL has stopped",
+        source: "patroni/ha.py, Ha.demote",
+        pull_request: None,
+        releases: &[(v(2, 1, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::RaceReadsTimelineFirst,
+        name: "race-reads-timeline-first",
+        summary: "a node in the race reads the timeline of the cluster before anything else and logs a malformed /history, \
+                  even without check_timeline",
+        source: "patroni/ha.py, Ha._is_healthiest_node",
+        pull_request: None,
+        releases: &[(v(3, 3, 9), Some(v(4, 0, 0))), (v(4, 0, 8), Some(v(4, 1, 0))), (v(4, 1, 1), None)],
+    },
+    Row {
+        behaviour: Behaviour::SpellsSpecified,
+        name: "spells-specified",
+        summary: "the warning of the REST API about a failover with a leader says specified; earlier it said specifed",
+        source: "patroni/api.py, RestApiHandler.do_POST_failover",
+        pull_request: None,
+        releases: &[(v(3, 3, 5), Some(v(4, 0, 0))), (v(4, 0, 4), None)],
     },
     Row {
         behaviour: Behaviour::StatusHoldsPosition,
@@ -423,7 +629,7 @@ pub const TABLE: &[Row] = &[
     Row {
         behaviour: Behaviour::EmptySyncLeaderCounts,
         name: "empty-sync-leader-counts",
-        summary: "a /sync whose leader is an empty string is not empty",
+        summary: "a /sync whose leader is an empty string, or anything else but null, is not empty",
         source: "patroni/dcs/__init__.py, SyncState.is_empty",
         pull_request: Some("2614"),
         releases: &[(v(3, 0, 2), Some(v(3, 0, 3)))],
@@ -443,6 +649,30 @@ pub const TABLE: &[Row] = &[
         source: "patroni/config.py, GlobalConfig.get_int",
         pull_request: Some("2619"),
         releases: &[(v(3, 0, 3), None)],
+    },
+    Row {
+        behaviour: Behaviour::SyncNodeLagIsLimited,
+        name: "sync-node-lag-is-limited",
+        summary: "maximum_lag_on_syncnode exists",
+        source: "patroni/config.py, Config.__DEFAULT_CONFIG",
+        pull_request: None,
+        releases: &[(v(2, 0, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::TimeoutsOfPrimary,
+        name: "timeouts-of-primary",
+        summary: "the timeouts are called primary_start_timeout and primary_stop_timeout; the names with master still work",
+        source: "patroni/config.py, Config.__DEFAULT_CONFIG",
+        pull_request: None,
+        releases: &[(v(3, 0, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::TimingIsAdjusted,
+        name: "timing-is-adjusted",
+        summary: "loop_wait and retry_timeout that do not fit into ttl are lowered, too small values raised",
+        source: "patroni/config.py, Config._validate_and_adjust_timeouts",
+        pull_request: None,
+        releases: &[(v(3, 2, 0), None)],
     },
     Row {
         behaviour: Behaviour::StandbyClusterHasNoSyncMode,

@@ -1,7 +1,9 @@
 //! Points in time as Patroni reads them from text.
 
 use jiff::Timestamp;
-use jiff::fmt::temporal::Pieces;
+use jiff::civil::date;
+
+use crate::parse::dateutil;
 
 /// What a text says.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,34 +15,37 @@ pub enum ParsedTime {
         /// As Python's `datetime.isoformat()` writes it.
         iso: String,
     },
+    /// A date and time with an offset of a day or more, which Python can neither compare nor print.
+    BadOffset,
     /// A date and time without a time zone, as Python's `datetime.isoformat()` writes it.
     Naive(String),
     /// No time.
     Invalid,
 }
 
-/// Reads ISO 8601 in the forms that people and Patroni write: `T` or a blank between date and time, seconds optional,
-/// `Z`, `+02`, `+0200` or `+02:00`.
-///
-/// Patroni reads with `dateutil.parser.parse`, which takes many more forms (`10pm`, `Nov 5`); these count as invalid
-/// here.
+/// Reads a point in time as Patroni does, with `dateutil.parser.parse`; a text without a whole date counts as invalid here.
 pub fn parse_time(text: &str) -> ParsedTime {
-    let text = text.trim();
-    let with_t = match text.get(10..11) {
-        Some(" ") => format!("{}T{}", &text[..10], text[11..].trim_start()),
-        _ => text.to_owned(),
-    };
-    let compact = with_t.replace(' ', "");
-    let Ok(pieces) = Pieces::parse(&compact) else { return ParsedTime::Invalid };
-    let datetime = pieces.date().to_datetime(pieces.time().unwrap_or_default());
-    let civil = datetime.strftime(if datetime.subsec_nanosecond() == 0 { "%FT%T" } else { "%FT%T%.6f" });
-    let Some(offset) = pieces.to_numeric_offset() else { return ParsedTime::Naive(civil.to_string()) };
-    let Ok(timestamp) = offset.to_timestamp(datetime) else { return ParsedTime::Invalid };
-    let (sign, minutes) =
-        if offset.seconds() < 0 { ('-', -offset.seconds() / 60) } else { ('+', offset.seconds() / 60) };
+    parsed(dateutil::parse(text, None))
+}
+
+/// Reads a point in time at the time `now`, in seconds since 1970, whose day in UTC stands in for what is missing of the date.
+pub fn parse_time_at(text: &str, now: f64) -> ParsedTime {
+    let today = Timestamp::from_second(now as i64).ok().map(|now| jiff::tz::Offset::UTC.to_datetime(now).date());
+    parsed(dateutil::parse(text, today))
+}
+
+fn parsed(moment: Option<dateutil::Moment>) -> ParsedTime {
+    let Some(dateutil::Moment { civil, offset_seconds }) = moment else { return ParsedTime::Invalid };
+    let written = civil.strftime(if civil.subsec_nanosecond() == 0 { "%FT%T" } else { "%FT%T%.6f" });
+    let Some(offset) = offset_seconds else { return ParsedTime::Naive(written.to_string()) };
+    if 86_400 <= offset.abs() {
+        return ParsedTime::BadOffset;
+    }
+    let (sign, minutes) = if offset < 0 { ('-', -offset / 60) } else { ('+', offset / 60) };
     ParsedTime::Zoned {
-        seconds: timestamp.as_nanosecond() as f64 / 1e9,
-        iso: format!("{civil}{sign}{:02}:{:02}", minutes / 60, minutes % 60),
+        seconds: civil.duration_since(date(1970, 1, 1).to_datetime(jiff::civil::Time::midnight())).as_secs_f64()
+            - offset as f64,
+        iso: format!("{written}{sign}{:02}:{:02}", minutes / 60, minutes % 60),
     }
 }
 

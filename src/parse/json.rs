@@ -98,11 +98,11 @@ impl Reader<'_> {
 
     fn object(&mut self, depth: usize) -> Result<Value, JsonError> {
         self.at += 1;
-        let mut entries = Vec::new();
         self.skip_blanks();
         if self.eat(b'}') {
-            return Ok(Value::Mapping(Mapping { entries }));
+            return Ok(Value::Mapping(Mapping::default()));
         }
+        let mut entries = Vec::with_capacity(8);
         loop {
             self.skip_blanks();
             let start = self.at;
@@ -174,8 +174,11 @@ impl Reader<'_> {
         self.at = end;
         let digits = &self.text[start..end];
         let is_int = digits.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit());
-        let value =
-            if is_int { python::int_text(digits, 10).map(Value::Int) } else { digits.parse().ok().map(Value::Float) };
+        let value = match digits.parse::<i64>() {
+            Ok(value) => Some(Value::Int(value.into())),
+            Err(_) if is_int => python::int_text(digits, 10).map(Value::Int),
+            Err(_) => digits.parse().ok().map(Value::Float),
+        };
         value.ok_or_else(|| JsonError {
             message: "a number with more digits than Python reads".to_owned(),
             span: Span::new(self.source, start, end),

@@ -43,6 +43,25 @@ pub fn quoted(text: &str) -> String {
     quoted
 }
 
+/// `one < other` of two numbers or two texts; `None` where Python raises `TypeError`, and for collections.
+pub fn less(one: &Value, other: &Value) -> Option<bool> {
+    let number = |value: &Value| match value {
+        Value::Bool(value) => Some(Value::Int(i128::from(*value))),
+        Value::Int(_) | Value::Float(_) => Some(value.clone()),
+        _ => None,
+    };
+    match (number(one), number(other)) {
+        (Some(Value::Int(one)), Some(Value::Int(other))) => Some(one < other),
+        (Some(Value::Float(one)), Some(Value::Float(other))) => Some(one < other),
+        (Some(Value::Int(one)), Some(Value::Float(other))) => Some((one as f64) < other),
+        (Some(Value::Float(one)), Some(Value::Int(other))) => Some(one < other as f64),
+        _ => match (one, other) {
+            (Value::String(one), Value::String(other)) => Some(one < other),
+            _ => None,
+        },
+    }
+}
+
 /// `int(value)`; `None` where Python raises `TypeError` or `ValueError` (or `OverflowError`).
 pub fn int(value: &Value) -> Option<i128> {
     match value {
@@ -60,6 +79,9 @@ pub fn int(value: &Value) -> Option<i128> {
 ///
 /// Source: patroni/utils.py, `parse_bool`, 4.1.5.
 pub fn parse_bool(value: &Value) -> Option<bool> {
+    if let Value::Bool(value) = value {
+        return Some(*value);
+    }
     match str(value).to_lowercase().as_str() {
         "on" | "true" | "yes" | "1" => Some(true),
         "off" | "false" | "no" | "0" => Some(false),
@@ -73,6 +95,9 @@ pub fn parse_bool(value: &Value) -> Option<bool> {
 ///
 /// Source: patroni/utils.py, `parse_int`, 4.1.5.
 pub fn parse_int(value: &Value, base_unit: Option<&str>) -> Option<i128> {
+    if let Value::Int(value) = value {
+        return Some(*value);
+    }
     let text = str(value);
     let (integer, rest) = strtol(&text)?;
     let (number, unit) = match integer {
@@ -221,18 +246,35 @@ pub(super) fn int_text(text: &str, base: u32) -> Option<i128> {
     };
     let digits = without_prefix.map_or(digits, |digits| digits.strip_prefix('_').unwrap_or(digits));
     let parts_are_digits =
-        digits.split('_').all(|part| !part.is_empty() && part.chars().all(|digit| digit.is_digit(base)));
-    let is_too_long = base == 10 && MAX_DECIMAL_DIGITS < digits.bytes().filter(|byte| *byte != b'_').count();
+        digits.split('_').all(|part| !part.is_empty() && part.chars().all(|digit| to_digit(digit, base).is_some()));
+    let is_too_long = base == 10 && MAX_DECIMAL_DIGITS < digits.chars().filter(|digit| *digit != '_').count();
     if !parts_are_digits || is_too_long {
         return None;
     }
     let is_negative = text.starts_with('-');
     let step = |value: i128, digit: char| {
-        let digit = i128::from(digit.to_digit(base).unwrap_or_default());
+        let digit = i128::from(to_digit(digit, base).unwrap_or_default());
         let scaled = value.saturating_mul(i128::from(base));
         if is_negative { scaled.saturating_sub(digit) } else { scaled.saturating_add(digit) }
     };
     Some(digits.chars().filter(|digit| *digit != '_').fold(0, step))
+}
+
+/// The value of a digit; `int()` takes the decimal digits of every script.
+fn to_digit(character: char, base: u32) -> Option<u32> {
+    /// The zeros of Unicode 15.0 outside ASCII; each is followed by the digits 1 to 9.
+    const ZEROS: &[u32] = &[
+        0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50, 0xED0, 0xF20,
+        0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0,
+        0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10, 0x104A0, 0x10D30, 0x11066, 0x110F0, 0x11136, 0x111D0, 0x112F0,
+        0x11450, 0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950, 0x11C50, 0x11D50, 0x11DA0, 0x16A60, 0x16AC0,
+        0x16B50, 0x1E140, 0x1E2F0, 0x1E950, 0x1FBF0,
+    ];
+    let code = u32::from(character);
+    let in_script = ZEROS.iter().map(|zero| code.wrapping_sub(*zero)).find(|digit| *digit < 10);
+    let mathematical = || code.checked_sub(0x1D7CE).filter(|offset| *offset < 50).map(|offset| offset % 10);
+    let digit = if character.is_ascii() { character.to_digit(base) } else { in_script.or_else(mathematical) };
+    digit.filter(|digit| *digit < base)
 }
 
 /// `float(text)`

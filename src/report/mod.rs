@@ -11,4 +11,5 @@ pub mod page;
 pub mod palette;
 pub mod prediction;
 pub mod quorum;
+pub mod table;
 pub mod terminal;

@@ -27,8 +27,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 TARGET = pathlib.Path(os.environ.get('CARGO_TARGET_DIR') or TOP / 'target')
 PARTS = ['api', 'ctl', 'leader', 'shutdown', 'race', 'status', 'sync']
-# Fields of a verdict that are not compared, as patterns of paths.
-IGNORED = ['version', 'load_logs', 'api.logs', 'ctl.output', 'ctl.note', 'leader.async', 'status.logs']
 # How many disagreements are shown for each part and release.
 SHOWN = 5
 
@@ -37,7 +35,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument('--seed', type=int, help='default: a fresh one')
     arguments.add_argument('--first', type=int, default=0, help='number of the first scenario (to repeat a single one)')
-    arguments.add_argument('--count', type=int, default=1000, help='scenarios for each release')
+    arguments.add_argument('--count', type=int, help='scenarios for each release; default: 1000, or all small clusters')
     arguments.add_argument('--exhaustive', action='store_true', help='all small clusters instead of random ones')
     arguments.add_argument('--only', default=','.join(PARTS), help='parts of the verdict: ' + ','.join(PARTS))
     arguments.add_argument('--jobs', type=int, default=os.cpu_count(), help='releases at a time')
@@ -45,9 +43,11 @@ def main():
     arguments.add_argument('--keep', type=pathlib.Path, help='folder to keep scenarios and verdicts in, compressed')
     arguments.add_argument('releases', nargs='*', help='default: all that setup.sh knows')
     options = arguments.parse_args()
-    if options.seed is None:
-        options.seed = int.from_bytes(os.urandom(4), 'little')
-    print(f'seed {options.seed}', flush=True)
+    if not options.exhaustive:
+        options.count = options.count or 1000
+        if options.seed is None:
+            options.seed = int.from_bytes(os.urandom(4), 'little')
+        print(f'seed {options.seed}', flush=True)
 
     subprocess.run([HERE / 'setup.sh', options.env, *options.releases], check=True)
     build = ['cargo', 'build', '--quiet', '--locked', '--release', '--example', 'verdicts']
@@ -72,7 +72,8 @@ def main():
         total.add(result)
     print(f'{len(releases)} releases in {time.monotonic() - started:.0f} s, {total.summary()}')
     for (scenario, path, real, ours), where in total.shown.items():
-        again = '--exhaustive' if options.exhaustive else f'--seed {options.seed} --first {scenario.split("-")[-1]} --count 1'
+        again = '--exhaustive' if options.exhaustive else f'--seed {scenario.split("-")[0][1:]}'
+        again += f' --first {scenario.split("-")[1]} --count 1'
         print(f'\n{scenario}: {path} in {" ".join(where)}\n  Patroni:   {real}\n  patrolint: {ours}\n'
               f'  again:     tests/oracle/compare.py {again} {where[-1]}')
     unused = [deviation for index, deviation in enumerate(deviations) if not total.deviated[index]]
@@ -88,15 +89,16 @@ def number(release):
 def generate(path, options, deviations):
     """Writes the scenarios of this run, and those that the deviations name."""
     with open(path, 'w') as file:
+        def write(generator, first, count, *seed):
+            range = ['--first', str(first)] + (['--count', str(count)] if count else [])
+            subprocess.run([sys.executable, HERE / generator, *range, *seed], stdout=file, check=True)
         if options.exhaustive:
-            subprocess.run([sys.executable, HERE / 'exhaustive.py'], stdout=file, check=True)
+            write('exhaustive.py', options.first, options.count)
         else:
-            def random(seed, first, count):
-                subprocess.run([sys.executable, HERE / 'gen_scenarios.py', '--seed', str(seed), '--first', str(first),
-                                '--count', str(count)], stdout=file, check=True)
-            random(options.seed, options.first, options.count)
+            write('gen_scenarios.py', options.first, options.count, '--seed', str(options.seed))
             for deviation in deviations:
-                random(*map(int, re.fullmatch(r's(\d+)-(\d+)', deviation['scenario']).groups()), 1)
+                seed, number = re.fullmatch(r's(\d+)-(\d+)', deviation['scenario']).groups()
+                write('gen_scenarios.py', number, 1, '--seed', seed)
 
 
 class Result:
@@ -187,8 +189,6 @@ def decisions(part, verdict):
 def leaves(verdict, parts):
     """Path and value of everything in a verdict that is compared."""
     def walk(value, path):
-        if is_ignored(path):
-            return
         if isinstance(value, dict) and value:
             for key, inner in value.items():
                 yield from walk(inner, f'{path}.{key}')
@@ -200,12 +200,10 @@ def leaves(verdict, parts):
             yield from walk(value, key)
 
 
-def is_ignored(path):
-    return any(fnmatch.fnmatchcase(path, pattern) for pattern in IGNORED)
-
-
 def without_text(path, value):
     """The class alone of an exception: its text may be that of the Python or the library in use."""
+    if path == 'load_logs' or path == 'api.logs':
+        return [re.sub(r'( \[\w+): .*\]$', r'\1]', line, flags=re.DOTALL) for line in value]
     return value.partition(':')[0] if path.endswith('.exception') or path == 'load_error' else value
 
 

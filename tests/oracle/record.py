@@ -7,12 +7,13 @@ Runs `compare.py` on --count scenarios and keeps those that show something: ever
 which a decision changes from one release to the next, some times over; and the first RANDOM ones, whatever they show.
 Writes fixtures/oracle/verdicts-N.jsonl.gz. A line holds a scenario and, for each decision (the route to it in the verdict), the
 releases from which on it has another answer: `[["2.0.0", …], ["3.2.0", …]]`; an entry without a value says that there is no
-such decision from there on. The order of releases is that of the first line. The same seed gives the same bytes.
+such decision from there on. The same seed gives the same bytes.
 
 --kept names the folder that an earlier `compare.py --keep` filled, and spares another run.
 """
 import argparse
 import collections
+import functools
 import gzip
 import json
 import os
@@ -53,8 +54,7 @@ def record(kept, count):
     for old in FIXTURES.glob('verdicts-*.jsonl.gz'):
         old.unlink()
     for start in range(0, len(lines), PER_FILE):
-        head = [dump({'releases': releases})]
-        text = '\n'.join(head + lines[start:start + PER_FILE]) + '\n'
+        text = '\n'.join(lines[start:start + PER_FILE]) + '\n'
         # No time stamp: the same record gives the same bytes.
         path = FIXTURES / f'verdicts-{start // PER_FILE}.jsonl.gz'
         path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
@@ -69,12 +69,15 @@ def chosen(kept, releases, count):
     with open(kept / 'scenarios.jsonl') as scenarios:
         for index, (scenario, *verdicts) in zip(range(count), zip(scenarios, *files, strict=True)):
             scenario = json.loads(scenario)
-            answers = [decisions(json.loads(verdict)) for verdict in verdicts]
+            read = functools.cache(lambda verdict: decisions(json.loads(verdict)))
+            # Most releases say the same, but for their own number.
+            answers = [read(verdict.replace(f'"version":"{release}"', '"version":""'))
+                       for release, verdict in zip(releases, verdicts)]
             shown = features(releases, answers, scenario)
             is_new = any(seen[feature] < TIMES for feature in shown)
             if index < RANDOM or is_new:
                 seen.update(shown)
-                lines.append(dump({'scenario': slim(scenario), 'answers': changes(releases, answers)}))
+                lines.append(dump({'scenario': scenario, 'answers': changes(releases, answers)}))
     for file in files:
         file.close()
     print(f'{len(lines):,} of {count:,} scenarios show {len(seen):,} things')
@@ -119,38 +122,40 @@ def changes(releases, answers):
 
 
 def features(releases, answers, scenario):
-    """What a scenario shows: reasons, by release, and changes between releases."""
+    """What a scenario shows: each field and log line of an answer, without names and numbers; and what of that a release
+    does otherwise than the one before it."""
     found = set()
-    names = sorted({name.removeprefix('members/') for name in scenario['dcs']} | set(scenario['local']), key=len, reverse=True)
-    pattern = re.compile('|'.join([*map(re.escape, names), r'[-+]?\d[\d.]*']) + '|ghost')
-    templates = {}
+    members = {key.removeprefix('members/') for key in scenario['dcs'] if key.startswith('members/')}
+    names = members | set(scenario['local']) | {'ghost'}
+    words = '|'.join(map(re.escape, sorted(names, key=len, reverse=True)))
+    pattern = re.compile(rf'(?i:{words})|\d[\d.]*')
 
-    def template(value):
-        text = dump(value)
-        if text not in templates:
-            templates[text] = pattern.sub('_', text)
-        return templates[text]
+    @functools.cache
+    def template(text):
+        return pattern.sub('_', text)
 
-    for route in {route for verdict in answers for route in verdict}:
+    for route, steps in changes(releases, answers).items():
         kind = '/'.join(route.split('/')[:3])
         before = None
-        for release, verdict in zip(releases, answers):
-            value = verdict.get(route)
-            shape, reasons = value, []
-            if isinstance(value, dict):
-                reasons = sorted({template(line) for line in value.get('logs', ())})
-                shape = {key: inner for key, inner in value.items() if key != 'logs'}
-            now = (template(shape), *reasons)
-            found.update((kind, release, now[0], reason) for reason in reasons or [''])
-            if before is not None and before != now:
-                found.add((kind, release, before, now))
+        for release, *answer in steps:
+            now = {template(f'{key}: {dump(item)}') for value in answer for key, item in items(value)}
+            found.update((kind, item) for item in now)
+            if before is not None:
+                found.add((kind, release, frozenset(before - now), frozenset(now - before)))
             before = now
     return found
 
 
-def slim(scenario):
-    """A scenario without the facts that nothing is asked about: the resolver has fixtures of its own."""
-    return {key: value for key, value in scenario.items() if key not in ('quorum_state', 'chaos')}
+def items(value, route=''):
+    """The fields of an answer; of a list, such as the log, each line."""
+    if isinstance(value, dict):
+        for key, field in value.items():
+            yield from items(field, f'{route}/{key}')
+    elif isinstance(value, list):
+        for item in value:
+            yield route, item
+    else:
+        yield route, value
 
 
 def dump(value):

@@ -61,6 +61,7 @@ import patroni.config  # noqa: E402
 import patroni.request  # noqa: E402
 import patroni.dcs  # noqa: E402
 import patroni.dcs.etcd3 as etcd3_mod  # noqa: E402
+import dateutil.parser  # noqa: E402
 from patroni.dcs import AbstractDCS  # noqa: E402
 from patroni.version import __version__ as PATRONI_VERSION  # noqa: E402
 
@@ -128,7 +129,7 @@ def patch_clock(mod):
         mod.datetime = DT_SHIM
 
 
-for _m in (HA, API, patroni.dcs, etcd3_mod):
+for _m in (HA, API, patroni.dcs, etcd3_mod, dateutil.parser._parser):
     patch_clock(_m)
 
 
@@ -630,7 +631,10 @@ def config_for(dcs, raw_config):
             cluster = None
         finally:
             nodes.cluster = None        # Config may adjust ttl & co in place: do not share this object
-        if cluster and cluster.config and cluster.config.data:
+        cfg._oracle_dynamic = cfg.dynamic_configuration
+        if cluster is None:
+            return cfg                  # of this state of the DCS alone: other states may hold the same /config
+        if cluster.config and cluster.config.data:
             try:
                 cfg.set_dynamic_configuration(cluster.config)
             except Exception as e:
@@ -684,6 +688,8 @@ class Env:
             p.tags = p.get_tags()
         # dynamic configuration as a freshly started process would have it
         p.config = config_for(self.dcs, raw_config)
+        self.dcs._loop_wait = p.config['loop_wait']     # as Patroni.reload_config() does
+        self.dcs._has_failed = False    # the first failure is logged with its exception
         if GC is not None:
             GC._GlobalConfig__config = {}
             GC.update(None, p.config._oracle_dynamic)
@@ -764,10 +770,10 @@ def parse_tags(raw_member):
         return {}
 
 
-def do_api(env, action):
-    body = json.dumps({k: v for k, v in (('leader', action.get('leader')), ('candidate', action.get('candidate')),
-                                         ('scheduled_at', action.get('scheduled_at'))) if v is not None}).encode()
-    h = OracleHandler(FakeServer(env.patroni), body)
+def do_api(env, action, body=None):
+    fields = json.dumps({k: v for k, v in (('leader', action.get('leader')), ('candidate', action.get('candidate')),
+                                           ('scheduled_at', action.get('scheduled_at'))) if v is not None})
+    h = OracleHandler(FakeServer(env.patroni), (fields if body is None else body).encode())
     out = {}
     try:
         (h.do_POST_switchover if action['kind'] == 'switchover' else h.do_POST_failover)()
@@ -780,9 +786,11 @@ def do_api(env, action):
         out['status'] = None
     writes = [v for k, v in env.dcs.writes if k == 'failover']
     out['accepted'] = bool(writes)
-    if writes:
-        out['failover_key'] = writes[-1]
-    out['logs'] = TAP.take()
+    logs = TAP.take()
+    if body is None:            # of another body only the answer is told
+        out['logs'] = logs
+        if writes:
+            out['failover_key'] = writes[-1]
     return out
 
 
@@ -1038,13 +1046,14 @@ def run_scenario(sc):
             except Exception:
                 pass
             TAP.take()
-            out['api'] = do_api(api_env, action)
+            out['api'] = do_api(api_env, action, sc.get('request_body'))
         if failover_value is None:
             # what the real AbstractDCS.manual_failover() writes for this request
             sched = action.get('scheduled_at')
             try:
                 import dateutil.parser
                 sched = dateutil.parser.parse(sched) if sched else None
+                sched and sched.isoformat()     # cannot write an offset of a day or more
             except Exception:
                 sched = None
             env.dcs.writes = []

@@ -4,6 +4,7 @@ use crate::decision::api::{self, ApiOutcome, Kind, Request};
 use crate::decision::ctl::{self, CtlOutcome};
 use crate::decision::leader::{LeaderOutcome, process_manual_failover_from_leader};
 use crate::decision::prediction::facts::{Facts, NodeFacts};
+use crate::decision::prediction::shutdown::{self, ShutdownReport};
 use crate::decision::prediction::{Gate, GateReport, GateVerdict, LogLine, Question, Via, explanation};
 use crate::decision::race::is_healthiest_node;
 use crate::decision::step::Step;
@@ -11,7 +12,7 @@ use crate::decision::view::{Answers, View};
 use crate::model::behaviour::Behaviours;
 use crate::model::cluster::{Cluster, FailoverKey, LocalState, MemberStatus, ScheduledAt};
 use crate::model::config::global::GlobalConfig;
-use crate::model::time::{ParsedTime, parse_time};
+use crate::model::time::parse_time_at;
 use crate::model::version::PatroniVersion;
 
 /// What comes of a question in one world.
@@ -29,6 +30,8 @@ pub struct Evaluation {
     pub winners: Vec<String>,
     /// Every gate, judged on its own.
     pub gates: Vec<GateReport>,
+    /// When the leader gives the lock away, if it steps down for a request.
+    pub shutdown: Option<ShutdownReport>,
 }
 
 impl Evaluation {
@@ -47,15 +50,15 @@ pub fn evaluate(facts: &Facts, question: &Question) -> Evaluation {
 }
 
 /// The cluster and the configuration as one node reads them.
-struct Seen<'a> {
+pub(super) struct Seen<'a> {
     name: &'a str,
     behaviours: Behaviours,
-    cluster: Cluster,
+    pub(super) cluster: Cluster,
     config: GlobalConfig,
 }
 
 impl<'a> Seen<'a> {
-    fn by(facts: &'a Facts, name: &'a str, node: &'a NodeFacts) -> Result<Self, Box<GateReport>> {
+    pub(super) fn by(facts: &'a Facts, name: &'a str, node: &'a NodeFacts) -> Result<Self, Box<GateReport>> {
         let version = node.version.0;
         match facts.cluster(version) {
             Ok(cluster) => {
@@ -65,7 +68,13 @@ impl<'a> Seen<'a> {
         }
     }
 
-    fn view<'b>(&'b self, old: &'b Cluster, local: &'b LocalState, answers: &'b Answers, now: f64) -> View<'b> {
+    pub(super) fn view<'b>(
+        &'b self,
+        old: &'b Cluster,
+        local: &'b LocalState,
+        answers: &'b Answers,
+        now: f64,
+    ) -> View<'b> {
         View {
             name: self.name,
             behaviours: self.behaviours,
@@ -98,10 +107,12 @@ fn evaluate_change(facts: &Facts, kind: Kind, request: &Request, via: Via) -> Ev
         .or_else(|| request.candidate().map(str::to_owned).filter(|name| facts.nodes.contains_key(name)));
     let (api_report, answer, falls_back) = api_gate(facts, api_node.as_deref(), kind, &request, via);
     gates.push(api_report);
-    let key = failover_key(&request);
-    let due = key.scheduled_at.as_ref().and_then(|scheduled| scheduled.at).unwrap_or(facts.now);
+    let key = failover_key(&request, facts.now);
+    let due = key.scheduled_at.as_ref().and_then(ScheduledAt::seconds).unwrap_or(facts.now);
     let now = if facts.now < due { due } else { facts.now };
     let leader_report = leader_gate(facts, &key, now);
+    let steps_down = leader_report.verdict == GateVerdict::Passes;
+    let shutdown = if steps_down { shutdown::report(facts, &key, now) } else { None };
     let race = race_gate(facts, &key, now);
     gates.push(leader_report);
     gates.push(race.report);
@@ -132,7 +143,7 @@ fn evaluate_change(facts: &Facts, kind: Kind, request: &Request, via: Via) -> Ev
         let is_before = gate.is_none_or(|gate| report.gate <= gate);
         report.reached = is_before && on_the_way(report.gate);
     }
-    Evaluation { accepted: gate.is_none(), gate, http_status, http_body, winners, gates }
+    Evaluation { accepted: gate.is_none(), gate, http_status, http_body, winners, gates, shutdown }
 }
 
 /// `Successfully switched over to "pg2"`; `None` when several nodes may win.
@@ -155,8 +166,15 @@ fn ctl_gate(facts: &Facts, kind: Kind, request: &Request) -> (GateReport, Option
         Err(raised) => return (GateReport::raised(Gate::Ctl, "", version, &raised), None),
     };
     let config = facts.config(version);
-    let outcome =
-        ctl::do_failover_or_switchover(facts.behaviours(version), &cluster, &config, &facts.scope, kind, request);
+    let outcome = ctl::do_failover_or_switchover(
+        facts.behaviours(version),
+        &cluster,
+        &config,
+        &facts.scope,
+        kind,
+        request,
+        facts.now,
+    );
     let mut sent = None;
     match outcome {
         CtlOutcome::Sends { kind, request, to } => {
@@ -249,14 +267,16 @@ fn api_gate(
 /// The value of `/failover` that the request leads to.
 ///
 /// Source: patroni/dcs/__init__.py, `AbstractDCS.manual_failover`, 4.1.5.
-fn failover_key(request: &Request) -> FailoverKey {
-    let scheduled_at = request.scheduled_at().filter(|text| *text != "now").map(|text| match parse_time(text) {
-        ParsedTime::Zoned { seconds, iso } => ScheduledAt { text: iso, at: Some(seconds) },
-        ParsedTime::Naive(iso) => ScheduledAt { text: iso, at: None },
-        ParsedTime::Invalid => ScheduledAt { text: text.to_owned(), at: None },
-    });
+fn failover_key(request: &Request, now: f64) -> FailoverKey {
+    let scheduled_at = request.scheduled_at().filter(|text| *text != "now");
+    let scheduled_at = scheduled_at.map(|text| ScheduledAt::new(text.to_owned(), parse_time_at(text, now)));
     let name = |name: Option<&str>| name.map(str::to_owned);
-    FailoverKey { leader: name(request.leader()), candidate: name(request.candidate()), scheduled_at }
+    FailoverKey {
+        leader: name(request.leader()),
+        candidate: name(request.candidate()),
+        scheduled_at,
+        odd_candidate: None,
+    }
 }
 
 fn leader_gate(facts: &Facts, key: &FailoverKey, now: f64) -> GateReport {
@@ -292,7 +312,7 @@ fn leader_gate(facts: &Facts, key: &FailoverKey, now: f64) -> GateReport {
     report
 }
 
-fn log_lines(node: &str, steps: &[Step<'_>]) -> Vec<LogLine> {
+pub(super) fn log_lines(node: &str, steps: &[Step<'_>]) -> Vec<LogLine> {
     let lines = steps.iter().filter_map(Step::log);
     lines.map(|(level, text)| LogLine { node: node.to_owned(), level: level.name().to_owned(), text }).collect()
 }
@@ -307,7 +327,7 @@ struct Race {
 
 fn race_gate(facts: &Facts, key: &FailoverKey, now: f64) -> Race {
     let leader = facts.leader().map(str::to_owned);
-    let after = after_demotion(facts);
+    let (after, _) = after_demotion(facts);
     let report = race_of_nodes(&after, facts, Some(key), &[], now, leader.as_deref());
     let mut race =
         Race { winners: report.winners(), report, former_leader_returns: false, leader_waits_for_ever: false };
@@ -354,10 +374,11 @@ fn returning_status(facts: &Facts, leader: &str) -> MemberStatus {
 /// the leader shuts down, although it says that it streams.
 const CATCHES_UP_WITHIN_BYTES: i128 = 1 << 20;
 
-/// The world once the leader has shut PostgreSQL down: every standby that streams has received all of its WAL.
-pub(super) fn after_demotion(facts: &Facts) -> Facts {
+/// The world once the leader has shut PostgreSQL down: every standby that streams has received all of its WAL, up to
+/// this position in bytes.
+pub(super) fn after_demotion(facts: &Facts) -> (Facts, i128) {
     let mut after = facts.clone();
-    let Some(leader) = facts.leader() else { return after };
+    let Some(leader) = facts.leader() else { return (after, 0) };
     let version = facts.nodes.get(leader).map_or(facts.patronictl.0, |node| node.version.0);
     let reach_bytes = facts.config(version).maximum_lag_on_failover.max(CATCHES_UP_WITHIN_BYTES);
     let shutdown_lsn = facts
@@ -382,7 +403,7 @@ pub(super) fn after_demotion(facts: &Facts) -> Facts {
             }
         }
     }
-    after
+    (after, shutdown_lsn)
 }
 
 fn evaluate_crash(facts: &Facts, nodes: &[String]) -> Evaluation {
@@ -399,6 +420,7 @@ fn evaluate_crash(facts: &Facts, nodes: &[String]) -> Evaluation {
             http_body: None,
             winners: vec![leader],
             gates: vec![report],
+            shutdown: None,
         };
     }
     let mut after = facts.clone();
@@ -414,7 +436,15 @@ fn evaluate_crash(facts: &Facts, nodes: &[String]) -> Evaluation {
         report.verdict = GateVerdict::Refuses;
     }
     let gate = winners.is_empty().then_some(Gate::Race);
-    Evaluation { accepted: gate.is_none(), gate, http_status: None, http_body: None, winners, gates: vec![report] }
+    Evaluation {
+        accepted: gate.is_none(),
+        gate,
+        http_status: None,
+        http_body: None,
+        winners,
+        gates: vec![report],
+        shutdown: None,
+    }
 }
 
 /// Runs the race on every node. `key`: the request in `/failover`; `None`: what the snapshot holds.

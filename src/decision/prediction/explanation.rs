@@ -4,13 +4,14 @@ use crate::decision::api::{ApiDecision, ApiOutcome, Request};
 use crate::decision::leader::{LeaderDecision, LeaderOutcome};
 use crate::decision::prediction::evaluation::Evaluation;
 use crate::decision::prediction::facts::{Facts, NodeFacts, Origin};
-use crate::decision::prediction::{Count, Gate, GateReport, Question};
+use crate::decision::prediction::{Count, Gate, GateReport, Question, Via};
 use crate::decision::race::explain_limitation;
 use crate::decision::step::Step;
 use crate::decision::view::Answers;
 use crate::model::behaviour::Behaviours;
 use crate::model::cluster::{Limitation, MemberStatus, ReportedTimeline};
 use crate::model::snapshot::{ClusterSnapshot, DcsKind, RestAnswer};
+use crate::model::time::{ParsedTime, parse_time};
 use crate::model::version::PatroniVersion;
 
 /// The outcome of a world in one line: `accepted; pg2 wins`, `refused by the leader with 503`.
@@ -53,7 +54,7 @@ pub(super) fn ctl_passes(request: &Request, to: Option<&str>) -> String {
     }
 }
 
-pub(super) fn api(decision: &ApiDecision, answers: &Answers) -> String {
+pub(super) fn api(decision: &ApiDecision<'_>, answers: &Answers) -> String {
     let why = |name: &str, limitation: Limitation| match (limitation, answers.of(name)) {
         (Limitation::NotReachable, MemberStatus::Unreachable { reason }) => format!("{name}: {reason}"),
         _ => format!("{name}: {}", explain_limitation(limitation)),
@@ -196,8 +197,13 @@ pub(super) fn race_summary(report: &GateReport) -> String {
 }
 
 /// A step as a sentence.
-fn explain(step: &Step<'_>) -> String {
+pub fn explain(step: &Step<'_>) -> String {
     match step {
+        Step::Demoting => "it shuts PostgreSQL down".to_owned(),
+        Step::HistoryUnreadable(_) => "/history tells no timeline".to_owned(),
+        Step::CheckpointMissing { member, bytes } => {
+            format!("{member} lacks the last {bytes} bytes before the shutdown")
+        }
         Step::NoCandidates(_) => "no member is left that could be asked".to_owned(),
         Step::CandidateNotSync { candidate, sync_standby, .. } => format!(
             "{candidate} cannot be asked: it is no sync standby (/sync: {}), has nofailover or no api_url",
@@ -291,6 +297,12 @@ pub(super) fn remarks(facts: &Facts, question: &Question, evaluation: &Evaluatio
     if evaluation.gate == Some(Gate::Race) && matches!(question, Question::Change { .. }) {
         remarks.push("The leader steps down before anybody notices: expect an outage.".to_owned());
     }
+    if let Question::Change { request, via: Via::Ctl, .. } = question
+        && matches!(request.scheduled_at().map(parse_time), Some(ParsedTime::Naive(_)))
+    {
+        remarks
+            .push("The time has no zone: patronictl takes that of its own machine; UTC is supposed here.".to_owned());
+    }
     let distinct: std::collections::BTreeSet<PatroniVersion> =
         facts.nodes.values().filter(|node| node.version.1 != Origin::Assumed).map(|node| node.version.0).collect();
     if distinct.len() > 1 {
@@ -303,7 +315,7 @@ pub(super) fn remarks(facts: &Facts, question: &Question, evaluation: &Evaluatio
 }
 
 /// What the input held.
-pub(super) fn seen(snapshot: &ClusterSnapshot) -> Vec<String> {
+pub fn seen(snapshot: &ClusterSnapshot) -> Vec<String> {
     let mut seen = Vec::new();
     match &snapshot.dcs {
         Some(dcs) => {

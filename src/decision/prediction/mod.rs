@@ -5,6 +5,7 @@ mod explanation;
 pub mod facts;
 mod open;
 pub mod releases;
+pub mod shutdown;
 mod ways;
 
 use crate::decision::api::{Kind, Request};
@@ -14,9 +15,11 @@ use crate::model::cluster::Raised;
 use crate::model::snapshot::ClusterSnapshot;
 use crate::model::version::PatroniVersion;
 
-pub use explanation::{describe, wal_position};
+pub use explanation::{describe, explain, seen, wal_position};
 pub use open::{Assumption, Dependency};
+pub use open::{examine, supposed_key};
 pub use ways::Way;
+pub(in crate::decision) use ways::change_config;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,7 +145,7 @@ pub struct Racer {
 pub struct LogLine {
     /// The node.
     pub node: String,
-    /// `INFO` or `WARNING`.
+    /// `INFO`, `WARNING` or `ERROR`.
     pub level: String,
     /// The text behind the level.
     pub text: String,

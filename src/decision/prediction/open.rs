@@ -303,7 +303,7 @@ fn key_alternative(name: &str, key: &'static str, text: Option<&str>) -> Alterna
 }
 
 /// A key as it would be with this value.
-pub(super) fn supposed_key(text: &str) -> DcsKey {
+pub fn supposed_key(text: &str) -> DcsKey {
     // Nothing points into a supposed value.
     let source = SourceId(u32::MAX);
     DcsKey {
@@ -490,7 +490,7 @@ fn assumptions(snapshot: &ClusterSnapshot, facts: &Facts, question: &Question, b
 fn catching_up(facts: &Facts, question: &Question, base: &Evaluation) -> Option<Assumption> {
     let has_race = matches!(question, Question::Change { .. }) && matches!(base.gate, None | Some(Gate::Race));
     let leader = facts.leader().filter(|_| has_race)?;
-    let after = after_demotion(facts);
+    let (after, _) = after_demotion(facts);
     let is_raised = |name: &&String| **name != leader && facts.nodes[*name].local.lsn < after.nodes[*name].local.lsn;
     let names: Vec<&str> = facts.nodes.keys().filter(is_raised).map(String::as_str).collect();
     (!names.is_empty()).then(|| Assumption {

@@ -247,7 +247,7 @@ pub fn known_bug(facts: &Facts, question: &Question, evaluation: &Evaluation) ->
 }
 
 /// Sets keys of the dynamic configuration in a world that is tried.
-fn change_config(facts: &mut Facts, changes: &[(&str, Value)]) {
+pub(in crate::decision) fn change_config(facts: &mut Facts, changes: &[(&str, Value)]) {
     let Some(json) = facts.keys.get_mut("config").and_then(|key| key.json.as_mut()) else { return };
     let span = json.span;
     let Value::Mapping(mapping) = &mut json.value else { return };

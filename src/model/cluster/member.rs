@@ -13,7 +13,7 @@ use crate::parse::tree::{Mapping, Node, Value};
 pub struct Member {
     /// The last part of the key.
     pub name: String,
-    /// `api_url`; `None` when it is missing or empty, and then nobody can ask the member.
+    /// `api_url`, as Python prints it; `None` when it is missing or empty, and then nobody asks the member.
     pub api_url: Option<String>,
     /// `tags`, or the exception that looking at a tag raises.
     pub tags: Result<Tags, Raised>,
@@ -43,7 +43,8 @@ impl Member {
         let shapeless = json
             .filter(|json| !behaviours.has(Behaviour::ShapelessMemberIsEmpty) && json.as_mapping().is_none())
             .map(|json| Raised::no_attribute(&json.value, "get"));
-        let api_url = if text.starts_with("postgres") { url_in_connection_string(text) } else { string("api_url") };
+        let own_url = || data.get("api_url").map(|node| &node.value).filter(|url| python::truthy(url)).map(python::str);
+        let api_url = if text.starts_with("postgres") { url_in_connection_string(text) } else { own_url() };
         Self {
             name: name.to_owned(),
             api_url: api_url.filter(|url| !url.is_empty()),
@@ -82,6 +83,8 @@ pub struct Tags {
     sync_priority: Option<i128>,
     /// `replicatefrom`, when it is a string.
     pub replicatefrom: Option<String>,
+    /// What looking for that member raises, when `replicatefrom` is something else.
+    unusable_replicatefrom: Option<Raised>,
     /// `nostream`
     pub nostream: bool,
     /// Whether the keys `failover_priority` and `sync_priority` are there, whatever their values.
@@ -109,6 +112,9 @@ impl Tags {
             nosync: truth("nosync"),
             sync_priority: int("sync_priority"),
             replicatefrom: tags.get("replicatefrom").and_then(Node::as_str).map(str::to_owned),
+            unusable_replicatefrom: value("replicatefrom")
+                .filter(|value| python::truthy(value) && !matches!(value, Value::String(_)))
+                .map(|value| Raised::no_attribute(value, "lower")),
             nostream: value("nostream").and_then(python::parse_bool).unwrap_or(false),
             has_priority: (value("failover_priority").is_some(), value("sync_priority").is_some()),
         })
@@ -141,6 +147,23 @@ impl Tags {
     pub fn nosync(&self, behaviours: Behaviours) -> bool {
         let by_priority = || behaviours.has(Behaviour::SyncPriority) && self.sync_priority.is_some_and(|it| it <= 0);
         self.nosync.unwrap_or_else(by_priority)
+    }
+
+    /// The member to replicate from, as the leader looks for it; an empty name is none.
+    ///
+    /// # Errors
+    ///
+    /// `replicatefrom` is set, and no string.
+    pub fn upstream(&self) -> Result<Option<&str>, Raised> {
+        match &self.unusable_replicatefrom {
+            Some(raised) => Err(raised.clone()),
+            None => Ok(self.replicatefrom.as_deref().filter(|name| !name.is_empty())),
+        }
+    }
+
+    /// `Tags.sync_priority`
+    pub fn sync_priority(&self) -> i128 {
+        if self.nosync == Some(true) { 0 } else { self.sync_priority.unwrap_or(1) }
     }
 
     /// These tags with `nofailover` set to `value`, for what-if questions.

@@ -35,6 +35,8 @@ pub enum MemberStatus {
 pub enum ReportedTimeline {
     /// A number other than 0.
     Known(i128),
+    /// A number of another type, which compares as this one; and as Python prints it.
+    Odd(i128, String),
     /// Missing, null, 0 or otherwise false to Python; as Python prints it.
     Unknown(String),
     /// Of a type that cannot be compared.
@@ -148,21 +150,17 @@ impl MemberStatus {
 
 /// `int(max(wal.get('received_location', 0), wal.get('replayed_location', 0)))`; `None` where Python raises.
 fn received_or_replayed(wal: &Mapping) -> Option<i128> {
-    let location = |name: &str| match wal.get(name).map(|node| &node.value) {
-        None => Some(0),
-        Some(Value::Int(lsn)) => Some(*lsn),
-        Some(Value::Bool(lsn)) => Some(i128::from(*lsn)),
-        Some(float @ Value::Float(_)) => python::int(float),
-        Some(_) => None,
-    };
-    Some(location("received_location")?.max(location("replayed_location")?))
+    let zero = Value::Int(0);
+    let location = |name: &str| wal.get(name).map_or(&zero, |node| &node.value);
+    let (received, replayed) = (location("received_location"), location("replayed_location"));
+    python::int(if python::less(received, replayed)? { replayed } else { received })
 }
 
 impl std::fmt::Display for ReportedTimeline {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Known(timeline) => timeline.fmt(formatter),
-            Self::Unknown(text) => text.fmt(formatter),
+            Self::Odd(_, text) | Self::Unknown(text) => text.fmt(formatter),
             Self::Invalid(raised) => raised.fmt(formatter),
         }
     }
@@ -172,10 +170,12 @@ fn timeline(data: &Mapping) -> ReportedTimeline {
     let unknown = |value: &Value| ReportedTimeline::Unknown(python::str(value));
     match data.get("timeline").map(|node| &node.value) {
         Some(Value::Int(timeline)) if *timeline != 0 => ReportedTimeline::Known(*timeline),
-        Some(float @ Value::Float(_)) if python::truthy(float) => {
-            python::int(float).map_or_else(|| unknown(float), ReportedTimeline::Known)
+        // Rust's conversion saturates; what is no number is behind nothing.
+        Some(value @ Value::Float(float)) if python::truthy(value) => {
+            let compared = if float.is_nan() { i128::MAX } else { float.floor() as i128 };
+            ReportedTimeline::Odd(compared, python::str(value))
         }
-        Some(Value::Bool(true)) => ReportedTimeline::Known(1),
+        Some(value @ Value::Bool(true)) => ReportedTimeline::Odd(1, python::str(value)),
         Some(value) if python::truthy(value) => ReportedTimeline::Invalid(Raised::new(
             "TypeError",
             format!("'<' not supported between instances of '{}' and 'int'", python::type_name(value)),

@@ -11,6 +11,9 @@ pub const DEFAULT_TTL: i128 = 30;
 /// Default of `loop_wait`, seconds.
 pub const DEFAULT_LOOP_WAIT: i128 = 10;
 
+/// Default of `retry_timeout`, seconds.
+pub const DEFAULT_RETRY_TIMEOUT: i128 = 10;
+
 /// What Patroni's decisions read of `/config`, with Patroni's own leniency and defaults.
 ///
 /// Source: patroni/global_config.py, `GlobalConfig`, 4.1.5 (`patroni/config.py` before 3.3.0).
@@ -24,7 +27,7 @@ pub struct GlobalConfig {
     pub quorum_commit_mode: bool,
     /// `synchronous_mode_strict`
     pub synchronous_mode_strict: bool,
-    /// `synchronous_node_count`, at least 1 in strict mode.
+    /// `synchronous_node_count`, from 3.0.3 on at least 1 in strict mode.
     pub synchronous_node_count: i128,
     /// `maximum_lag_on_failover`, bytes.
     pub maximum_lag_on_failover: i128,
@@ -59,50 +62,121 @@ impl GlobalConfig {
             && value("synchronous_mode").is_some_and(|value| python::str(value).to_lowercase() == "quorum");
         // Earlier the limits came from the merged configuration, which a single bad value made fall back to the defaults.
         let is_merged = !behaviours.has(Behaviour::LimitsAreReadLeniently);
-        let merged = |name: &str, default: i128| match config.filter(|config| can_be_merged(config)) {
+        let merged = |name: &str, default: i128| match config.filter(|config| can_be_merged(config, behaviours)) {
             Some(config) => config.get(name).and_then(|node| python::int(&node.value)).unwrap_or(default),
             None => default,
         };
         let limit = |name: &str, default: i128| if is_merged { merged(name, default) } else { int(name, default) };
         let synchronous_mode_strict = mode("synchronous_mode_strict");
+        let (ttl_seconds, loop_wait_seconds) = timing(config, behaviours);
         let sync_is_ignored = standby_cluster && behaviours.has(Behaviour::StandbyClusterHasNoSyncMode);
         Self {
             paused: mode("pause"),
             synchronous_mode: (mode("synchronous_mode") || quorum_commit_mode) && !sync_is_ignored,
             quorum_commit_mode,
             synchronous_mode_strict,
-            synchronous_node_count: int("synchronous_node_count", 1).max(i128::from(synchronous_mode_strict)),
+            synchronous_node_count: match is_merged {
+                true => merged("synchronous_node_count", 1),
+                false => int("synchronous_node_count", 1).max(i128::from(synchronous_mode_strict)),
+            },
             maximum_lag_on_failover: limit("maximum_lag_on_failover", DEFAULT_MAXIMUM_LAG_ON_FAILOVER),
             maximum_lag_on_syncnode: limit("maximum_lag_on_syncnode", -1),
             check_timeline: mode("check_timeline"),
             failsafe_mode: mode("failsafe_mode"),
             standby_cluster,
-            ttl_seconds: int("ttl", DEFAULT_TTL),
-            loop_wait_seconds: int("loop_wait", DEFAULT_LOOP_WAIT),
+            ttl_seconds,
+            loop_wait_seconds,
         }
     }
 }
 
-/// Whether the strict merge of releases before 3.0.3 accepts the dynamic configuration.
+/// `ttl` and `loop_wait` that a process uses. They come from the merged configuration in every release; since 3.2.0 they are
+/// adjusted to each other and to `retry_timeout`.
 ///
-/// Source: patroni/config.py, `Config._safe_copy_dynamic_configuration`, 3.0.2.
-fn can_be_merged(config: &Mapping) -> bool {
-    const NUMBERS: &[&str] = &[
-        "ttl",
-        "loop_wait",
-        "retry_timeout",
-        "maximum_lag_on_failover",
-        "maximum_lag_on_syncnode",
-        "check_timeline",
-        "master_start_timeout",
-        "master_stop_timeout",
-        "primary_start_timeout",
-        "primary_stop_timeout",
-        "synchronous_node_count",
-    ];
+/// Source: patroni/config.py, `Config._validate_and_adjust_timeouts`, 4.1.5.
+fn timing(config: Option<&Mapping>, behaviours: Behaviours) -> (i128, i128) {
+    let defaults = (DEFAULT_TTL, DEFAULT_LOOP_WAIT);
+    let Some(config) = config.filter(|config| can_be_merged(config, behaviours)) else { return defaults };
+    let int = |name: &str| config.get(name).and_then(|node| python::int(&node.value));
+    let (ttl, loop_wait) = (int("ttl").unwrap_or(DEFAULT_TTL), int("loop_wait").unwrap_or(DEFAULT_LOOP_WAIT));
+    if !behaviours.has(Behaviour::TimingIsAdjusted) {
+        return (ttl, loop_wait);
+    }
+    let (ttl, loop_wait) = (ttl.max(20), loop_wait.max(1));
+    let twice = int("retry_timeout").unwrap_or(DEFAULT_RETRY_TIMEOUT).max(3).saturating_mul(2);
+    let loop_wait = if ttl.saturating_sub(1) < twice { 1 } else { loop_wait.min(ttl - twice) };
+    (ttl, loop_wait)
+}
+
+/// Whether the merge accepts the dynamic configuration; one bad value and the process keeps what it had.
+///
+/// Source: patroni/config.py, `Config._safe_copy_dynamic_configuration`, 2.0.0 to 4.1.5.
+fn can_be_merged(config: &Mapping, behaviours: Behaviours) -> bool {
+    const TIMING: &[&str] = &["ttl", "loop_wait", "retry_timeout"];
+    const LIMITS: &[&str] = &["maximum_lag_on_failover", "check_timeline", "synchronous_node_count", "watchdog"];
+    const SYNC_NODE_LAG: &[&str] = &["maximum_lag_on_syncnode"];
+    const TIMEOUTS: [(&str, &str); 2] =
+        [("primary_start_timeout", "master_start_timeout"), ("primary_stop_timeout", "master_stop_timeout")];
+    let is_strict = !behaviours.has(Behaviour::LimitsAreReadLeniently);
+    let limits = if is_strict { LIMITS } else { &[] };
+    let has_sync_node_lag = is_strict && behaviours.has(Behaviour::SyncNodeLagIsLimited);
+    let sync_node_lag = if has_sync_node_lag { SYNC_NODE_LAG } else { &[] };
+    let of_primary = behaviours.has(Behaviour::TimeoutsOfPrimary);
+    let timeouts = TIMEOUTS
+        .iter()
+        .filter(|_| is_strict)
+        .map(|(primary, master)| if of_primary && config.get(primary).is_some() { primary } else { master });
     let is_number = |name: &&str| config.get(name).is_none_or(|node| python::int(&node.value).is_some());
     let is_section = |name: &&str| {
         config.get(name).is_none_or(|node| matches!(node.value, Value::Mapping(_)) || !python::truthy(&node.value))
     };
-    NUMBERS.iter().all(is_number) && ["postgresql", "standby_cluster"].iter().all(is_section)
+    TIMING.iter().chain(limits).chain(sync_node_lag).chain(timeouts).all(is_number)
+        && ["postgresql", "standby_cluster"].iter().all(is_section)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::source_map::SourceId;
+    use crate::parse::json;
+
+    fn read(config: &str, release: &str) -> GlobalConfig {
+        let config = json::parse(SourceId(0), config).expect("the test's JSON is right");
+        GlobalConfig::read(config.as_mapping(), Behaviours::of(release.parse().expect("a release")))
+    }
+
+    #[test]
+    fn timing_comes_from_the_merged_configuration() {
+        let check = |config: &str, release: &str, ttl: i128, loop_wait: i128| {
+            let read = read(config, release);
+            assert_eq!((read.ttl_seconds, read.loop_wait_seconds), (ttl, loop_wait), "{config} in {release}");
+        };
+        check(r#"{"ttl": 30, "loop_wait": 20}"#, "3.1.2", 30, 20);
+        check(r#"{"ttl": 30, "loop_wait": 20}"#, "3.2.0", 30, 10);
+        check(r#"{"ttl": 5, "loop_wait": 0, "retry_timeout": 1}"#, "3.1.2", 5, 0);
+        check(r#"{"ttl": 5, "loop_wait": 0, "retry_timeout": 1}"#, "4.1.5", 20, 1);
+        check(r#"{"ttl": 30, "loop_wait": 10, "retry_timeout": 15}"#, "4.1.5", 30, 1);
+        // One bad value, and nothing of the key is used.
+        check(r#"{"ttl": 60, "loop_wait": "10s"}"#, "4.1.5", 30, 10);
+        check(r#"{"ttl": 60, "loop_wait": "10"}"#, "4.1.5", 60, 10);
+        check(r#"{"ttl": 60, "loop_wait": 9, "postgresql": 1}"#, "2.0.0", 30, 10);
+    }
+
+    #[test]
+    fn limits_come_from_the_merged_configuration_until_3_0_2() {
+        let check = |config: &str, release: &str, expected: i128| {
+            assert_eq!(read(config, release).maximum_lag_on_failover, expected, "{config} in {release}");
+        };
+        const DEFAULT: i128 = DEFAULT_MAXIMUM_LAG_ON_FAILOVER;
+        check(r#"{"maximum_lag_on_failover": 1, "check_timeline": "on"}"#, "3.0.2", DEFAULT);
+        check(r#"{"maximum_lag_on_failover": 1, "check_timeline": "on"}"#, "3.0.3", 1);
+        check(r#"{"maximum_lag_on_failover": 1, "maximum_lag_on_syncnode": "x"}"#, "2.0.1", 1);
+        check(r#"{"maximum_lag_on_failover": 1, "maximum_lag_on_syncnode": "x"}"#, "2.0.2", DEFAULT);
+        check(r#"{"maximum_lag_on_failover": 1, "primary_start_timeout": "x"}"#, "2.1.7", 1);
+        check(r#"{"maximum_lag_on_failover": 1, "primary_start_timeout": "x"}"#, "3.0.0", DEFAULT);
+        check(r#"{"maximum_lag_on_failover": 1, "master_start_timeout": "x"}"#, "3.0.0", DEFAULT);
+        let both = r#"{"maximum_lag_on_failover": 1, "master_start_timeout": "x", "primary_start_timeout": 1}"#;
+        check(both, "2.1.7", DEFAULT);
+        check(both, "3.0.0", 1);
+    }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::decision::api::Kind;
-use crate::decision::prediction::{GateReport, GateVerdict, Prediction, Question, Verdict, Via};
+use crate::decision::prediction::{GateReport, GateVerdict, LogLine, Prediction, Question, Verdict, Via};
 
 /// Version of the form; it grows when a field changes its meaning or goes.
 const SCHEMA_VERSION: u32 = 1;
@@ -32,6 +32,7 @@ struct Document<'a> {
     http_body: Option<&'a str>,
     winners: &'a [String],
     gates: Vec<GateDocument<'a>>,
+    shutdown: Option<ShutdownDocument<'a>>,
     depends_on: Vec<DependencyDocument<'a>>,
     assumptions: Vec<AssumptionDocument<'a>>,
     known_bug: Option<KnownBugDocument<'a>>,
@@ -85,6 +86,15 @@ struct RacerDocument<'a> {
     patroni_version: String,
     takes_lock: bool,
     reasons: &'a [String],
+}
+
+#[derive(Serialize)]
+struct ShutdownDocument<'a> {
+    node: &'a str,
+    patroni_version: String,
+    gives_lock_away_early: Option<bool>,
+    because: &'a str,
+    log_lines: Vec<LogLineDocument<'a>>,
 }
 
 #[derive(Serialize)]
@@ -142,6 +152,13 @@ fn document<'a>(prediction: &'a Prediction, bug_code: Option<&'a str>) -> Docume
         http_body: evaluation.http_body.as_deref().filter(|_| is_decided),
         winners: if is_decided { &evaluation.winners } else { &[] },
         gates: evaluation.gates.iter().map(gate).collect(),
+        shutdown: evaluation.shutdown.as_ref().map(|shutdown| ShutdownDocument {
+            node: &shutdown.node,
+            patroni_version: shutdown.version.to_string(),
+            gives_lock_away_early: shutdown.gives_lock_away_early,
+            because: &shutdown.because,
+            log_lines: log_lines(&shutdown.log_lines),
+        }),
         depends_on: prediction
             .depends_on
             .iter()
@@ -229,11 +246,7 @@ fn gate(report: &GateReport) -> GateDocument<'_> {
             .iter()
             .map(|count| CountDocument { what: &count.what, adds: count.adds, total: count.total })
             .collect(),
-        log_lines: report
-            .log_lines
-            .iter()
-            .map(|line| LogLineDocument { node: &line.node, level: &line.level, text: &line.text })
-            .collect(),
+        log_lines: log_lines(&report.log_lines),
         racers: report
             .racers
             .iter()
@@ -245,4 +258,8 @@ fn gate(report: &GateReport) -> GateDocument<'_> {
             })
             .collect(),
     }
+}
+
+fn log_lines(lines: &[LogLine]) -> Vec<LogLineDocument<'_>> {
+    lines.iter().map(|line| LogLineDocument { node: &line.node, level: &line.level, text: &line.text }).collect()
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use crate::decision::api::Kind;
+use crate::decision::prediction::shutdown::ShutdownReport;
 use crate::decision::prediction::{
     Count, Gate, GateReport, GateVerdict, LogLine, Prediction, Question, Racer, Verdict, Via,
 };
@@ -172,6 +173,9 @@ impl<W: Write> Text<'_, W> {
         for report in self.prediction.evaluation.gates.iter().filter(|report| Some(report.gate) == gate) {
             self.log_lines(&report.log_lines)?;
         }
+        if let Some(shutdown) = reached_shutdown(self.prediction) {
+            self.log_lines(&shutdown.log_lines)?;
+        }
         for remark in &self.prediction.remarks {
             self.section("Note", std::slice::from_ref(remark))?;
         }
@@ -269,7 +273,7 @@ impl<W: Write> Text<'_, W> {
 
     fn evidence(&mut self) -> io::Result<()> {
         writeln!(self.out)?;
-        let seen = self.prediction.seen.join(", ");
+        let seen = self.prediction.seen.join("; ");
         let assumptions = &self.prediction.assumptions;
         if assumptions.is_empty() && self.prediction.verdict != Verdict::Depends {
             return self.wrapped("  ", &format!("Seen: {seen}. Nothing had to be assumed."));
@@ -373,7 +377,30 @@ fn row(report: &GateReport) -> [String; 4] {
     [report.gate.name().to_owned(), printable(&judged_on).into_owned(), verdict.to_owned(), because]
 }
 
+/// The shutdown of the leader, if the request gets that far now.
+fn reached_shutdown(prediction: &Prediction) -> Option<&ShutdownReport> {
+    let evaluation = &prediction.evaluation;
+    let goes_on = matches!(evaluation.gate, None | Some(Gate::Race)) && evaluation.http_status != Some(202);
+    evaluation.shutdown.as_ref().filter(|_| goes_on)
+}
+
+/// When the leader gives the lock away, as a sentence.
+fn lock_goes(shutdown: &ShutdownReport) -> String {
+    let ShutdownReport { node, because, .. } = shutdown;
+    match shutdown.gives_lock_away_early {
+        Some(true) => format!("{node} gives the lock away while PostgreSQL still shuts down: {because}."),
+        Some(false) => format!("{node} holds the lock until PostgreSQL has stopped: {because}."),
+        None => format!("{node} gives the lock away while PostgreSQL shuts down, or once it has stopped: {because}."),
+    }
+}
+
 fn consequences(prediction: &Prediction) -> Vec<String> {
+    let mut what = outcome(prediction);
+    what.extend(reached_shutdown(prediction).map(lock_goes));
+    what
+}
+
+fn outcome(prediction: &Prediction) -> Vec<String> {
     let evaluation = &prediction.evaluation;
     let stays = match &prediction.leader {
         Some(leader) => format!("{leader} stays leader."),

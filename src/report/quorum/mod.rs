@@ -1,4 +1,4 @@
-//! The vote table as text and JSON.
+//! The quorums as text and JSON.
 
 pub mod json;
 pub mod text;

@@ -3,7 +3,10 @@
 use crate::decision::prediction::Question;
 use crate::decision::prediction::evaluation::{Evaluation, evaluate};
 use crate::decision::prediction::facts::Facts;
+use crate::decision::standby_names::{FIRST_WITH_QUORUM_COMMIT, StandbyNames, value_of};
+use crate::model::behaviour::Behaviours;
 use crate::model::cluster::FailoverKey;
+use crate::model::cluster::ScheduledMoment;
 use crate::model::snapshot::RestAnswer;
 use crate::parse::python;
 use crate::parse::tree::{Node, Value};
@@ -36,6 +39,17 @@ pub fn failover_chance(subject: &Subject<'_>) -> Found {
             .with("lacks_votes", lacks_votes)
             .with("replicas", replicas.into_iter().map(str::to_owned).collect::<Vec<_>>()),
     ])
+}
+
+/// A member whose name Patroni writes to `synchronous_standby_names` in a form that it cannot read back.
+pub fn unreadable_standby_name(subject: &Subject<'_>) -> Found {
+    let Some(name) = subject.member else { return Ok(Vec::new()) };
+    let behaviours = Behaviours::of(subject.scene.version());
+    let written = value_of(behaviours, FIRST_WITH_QUORUM_COMMIT, false, &[name.to_owned()], None).unwrap_or_default();
+    match StandbyNames::parse(&written) {
+        Ok(_) => Ok(Vec::new()),
+        Err(error) => Ok(vec![Hit::default().with("problem", error.text(behaviours))]),
+    }
 }
 
 /// The same facts with `quorum` 0 in `/sync`.
@@ -108,7 +122,7 @@ pub fn pending_switchover(subject: &Subject<'_>) -> Found {
             .with("is_switchover", request.leader().is_some())
             .with("requested_leader", request.leader().unwrap_or_default())
             .with("is_scheduled", request.scheduled_at.is_some())
-            .with("is_naive", request.scheduled_at.as_ref().is_some_and(|time| time.at.is_none()))
+            .with("is_naive", request.scheduled_at.as_ref().is_some_and(|time| time.at == ScheduledMoment::Naive))
             .with("scheduled_at", request.scheduled_at.as_ref().map(|time| time.text.clone()).unwrap_or_default())
             .with("is_member", scene.member_names().contains(&candidate))
             .with("is_sync_standby", is_sync),

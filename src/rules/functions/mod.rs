@@ -62,6 +62,7 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("trusting_rules", settings::trusting_rules),
     ("type_mismatches", values::type_mismatches),
     ("unreadable_integers", settings::unreadable_integers),
+    ("unreadable_standby_name", failover::unreadable_standby_name),
     ("unsafe_durability", settings::unsafe_durability),
     ("unknown_keys", placement::unknown_keys),
     ("values_out_of_range", values::values_out_of_range),
