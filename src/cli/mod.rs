@@ -9,6 +9,7 @@ mod predict;
 mod quorum;
 mod rule_options;
 mod rules;
+mod schema;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -34,6 +35,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Quorum(arguments) => quorum::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Rules(arguments) => rules::run(arguments),
+        Command::Schema(arguments) => schema::run(arguments),
         Command::Completions(arguments) => completions::run(arguments),
     };
     result.unwrap_or_else(|failure| {
@@ -61,6 +63,7 @@ enum Command {
     Quorum(quorum::Arguments),
     Explain(explain::Arguments),
     Rules(rules::Arguments),
+    Schema(schema::Arguments),
     Completions(completions::Arguments),
 }
 

@@ -7,6 +7,8 @@
 pub mod catalogue;
 pub mod check;
 mod excerpt;
+pub mod json_schema;
+pub mod key_table;
 pub mod page;
 pub mod palette;
 pub mod prediction;

@@ -171,8 +171,12 @@ pub fn forbidden_addresses(subject: &Subject<'_>) -> Found {
 }
 
 /// The settings that other nodes read.
-const ADVERTISED: [&[&str]; 3] =
-    [&["restapi", "connect_address"], &["postgresql", "connect_address"], &["postgresql", "proxy_address"]];
+const ADVERTISED: [&[&str]; 4] = [
+    &["restapi", "connect_address"],
+    &["postgresql", "connect_address"],
+    &["postgresql", "proxy_address"],
+    &["raft", "self_addr"],
+];
 
 /// Whether every known node of the cluster advertises a loopback address, each with a port of its own: a trial on one
 /// machine, where this works.

@@ -1,10 +1,7 @@
 //! Values that are not what the schema asks for, keys that are missing, and keys of other releases.
 
-use std::net::Ipv6Addr;
-
-use crate::model::behaviour::OLDEST_COVERED;
 use crate::model::config::schema::{self as model, Document, Key, Kind, Need, Number, Reading, Standing, Truth};
-use crate::model::version::{KNOWN_RELEASES, PatroniVersion};
+use crate::model::version::PatroniVersion;
 use crate::parse::python;
 use crate::parse::tree::{Mapping, Node, Span, Value};
 use crate::rules::facts::{Subject, bootstrap};
@@ -14,8 +11,8 @@ use crate::rules::place;
 
 type Found = Result<Vec<Hit>, Vec<String>>;
 
-/// Dynamic settings that other rules judge: the timings, the number of synchronous standbys and the mode.
-const JUDGED_ELSEWHERE: [&str; 5] = ["ttl", "loop_wait", "retry_timeout", "synchronous_node_count", "synchronous_mode"];
+/// Dynamic settings that other rules judge: the timings and the mode.
+const JUDGED_ELSEWHERE: [&str; 4] = ["ttl", "loop_wait", "retry_timeout", "synchronous_mode"];
 
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +98,7 @@ pub fn keys_of_other_releases(subject: &Subject<'_>) -> Found {
         let is_below_another = model::find(spot.document, spot.section()).is_some_and(|above| !above.is_in(version));
         if !key.is_in(version) && !is_below_another {
             let hit = Hit::at(spot.entry.key.span, "").with("path", spot.shown());
-            hits.push(hit.with("version", version.to_string()).with("releases", releases(key)));
+            hits.push(hit.with("version", version.to_string()).with("releases", key.releases_text()));
         }
     });
     if is_unknown && hits.is_empty() { Err(vec!["the Patroni version is not known".to_owned()]) } else { Ok(hits) }
@@ -111,18 +108,6 @@ pub fn keys_of_other_releases(subject: &Subject<'_>) -> Found {
 fn version_of(subject: &Subject<'_>) -> Option<PatroniVersion> {
     let of_node = subject.configuration.and_then(|file| subject.scene.member_version(file.node.as_deref()?));
     of_node.or(subject.scene.patroni)
-}
-
-/// The releases of a key for people: `since 4.1.0`, `3.3.4 to 3.3.11, since 4.0.3`.
-fn releases(key: &Key) -> String {
-    let before =
-        |until: PatroniVersion| KNOWN_RELEASES.iter().rfind(|release| **release < until).copied().unwrap_or(until);
-    let ranges = key.releases.iter().map(|(from, until)| match until {
-        Some(until) if *from == OLDEST_COVERED => format!("until {}", before(*until)),
-        Some(until) => format!("{from} to {}", before(*until)),
-        None => format!("since {from}"),
-    });
-    ranges.collect::<Vec<_>>().join(", ")
 }
 
 /// Keys that have another name now, or will go.
@@ -250,7 +235,7 @@ fn faults(subject: &Subject<'_>, pick: impl Fn(Fault) -> Option<(&'static str, S
     schema::visit(subject, &mut |spot| {
         let Some(key) = spot.key else { return };
         let mut found = Vec::new();
-        judge(spot, key, &mut found);
+        judge(subject, spot, key, &mut found);
         for (node, fault) in found {
             let is_fatal = matches!(key.kind, Kind::Section | Kind::Integer(_));
             if let Some((name, text)) = pick(fault) {
@@ -264,7 +249,7 @@ fn faults(subject: &Subject<'_>, pick: impl Fn(Fault) -> Option<(&'static str, S
 }
 
 /// What is wrong with a key's value, each fault with its part of the value.
-fn judge<'a>(spot: &Spot<'a, '_>, key: &'static Key, found: &mut Vec<(&'a Node, Fault)>) {
+fn judge<'a>(subject: &Subject<'_>, spot: &Spot<'a, '_>, key: &'static Key, found: &mut Vec<(&'a Node, Fault)>) {
     let node = &spot.entry.value;
     let is_dynamic = spot.document == Document::Dynamic;
     let is_parameter = matches!(spot.section(), ["postgresql", "parameters"]);
@@ -276,17 +261,34 @@ fn judge<'a>(spot: &Spot<'a, '_>, key: &'static Key, found: &mut Vec<(&'a Node, 
             if let (Kind::Integer(number), Some(value)) = (key.kind, python::parse_int(&node.value, None))
                 && number.maximum.is_some_and(|maximum| value > i128::from(maximum))
             {
-                found.push((node, Fault::Range(limits(&Number { minimum: None, ..number }))));
+                found.push((node, Fault::Range(Number { minimum: None, ..number }.limits())));
             }
         }
+        // The validator looks at texts alone.
+        Value::Null if spot.path == ["postgresql", "bin_dir"] => {}
         Value::Null => found.push((node, Fault::Validator("it is empty".to_owned()))),
+        Value::Bool(true) if is_dynamic && spot.path == ["loop_wait"] => {
+            found.push((node, Fault::Validator("it is true or false".to_owned())));
+        }
         _ if is_dynamic && JUDGED_ELSEWHERE.contains(&spot.name()) => {}
+        // PTL315 tells what it does in synchronous mode.
+        _ if is_dynamic && spot.path == ["synchronous_node_count"] && is_synchronous(subject) => {}
         // PTL203: Patroni rejects the whole configuration.
         _ if is_dynamic
             && is_rejected_as_a_whole(spot.path)
             && python::truthy(&node.value)
             && node.as_mapping().is_none() => {}
+        Value::String(ref text)
+            if text.is_empty() && matches!(spot.path, ["postgresql", "data_dir"] | ["postgresql", "bin_name", _]) =>
+        {
+            found.push((node, Fault::Range(key.kind.asked())));
+        }
         _ => fault(&key.kind, node, found),
+    }
+    if let (["log", "format"], Value::Sequence(items)) = (spot.path, &node.value) {
+        let has_one = |item: &&Node| item.as_mapping().is_none_or(|mapping| mapping.effective().count() == 1);
+        let wrong = items.iter().filter(|item| !has_one(item));
+        found.extend(wrong.map(|item| (item, Fault::Range("a text, or a mapping with one key".to_owned()))));
     }
     let kept = found.split_off(before).into_iter().filter(|(at, fault)| match fault {
         Fault::Validator(_) => key.is_validated,
@@ -301,6 +303,10 @@ fn judge<'a>(spot: &Spot<'a, '_>, key: &'static Key, found: &mut Vec<(&'a Node, 
     found.extend(kept);
 }
 
+fn is_synchronous(subject: &Subject<'_>) -> bool {
+    subject.global().is_some_and(|global| global.synchronous_mode)
+}
+
 /// Whether a value of another type there makes Patroni reject the dynamic configuration.
 fn is_rejected_as_a_whole(path: &[&str]) -> bool {
     matches!(path, ["postgresql"] | ["standby_cluster"] | ["postgresql", "parameters"])
@@ -312,14 +318,20 @@ fn fault<'a>(kind: &Kind, node: &'a Node, found: &mut Vec<(&'a Node, Fault)>) {
         value => value,
     };
     let mut tell = |fault: Fault| found.push((node, fault));
-    let mismatch = || Fault::Type(asked(kind));
+    let mismatch = || Fault::Type(kind.asked());
     match (kind, value) {
         (Kind::Any, _) | (Kind::Section | Kind::Map(Kind::Any), Value::Mapping(_)) => {}
         (Kind::Map(item), Value::Mapping(mapping)) => {
-            mapping.effective().for_each(|entry| fault(item, &entry.value, found));
+            // The validator looks at no value of such a mapping.
+            let mut faults = Vec::new();
+            mapping.effective().for_each(|entry| fault(item, &entry.value, &mut faults));
+            found.extend(faults.into_iter().filter(|(_, fault)| !matches!(fault, Fault::Validator(_))));
         }
-        (Kind::List(_), Value::Sequence(items)) if items.is_empty() => {
-            tell(Fault::Validator("it is an empty list".to_owned()));
+        (Kind::List(item), Value::Sequence(items)) if items.is_empty() => {
+            // The validator looks at each address of a list, and takes none for good.
+            if !matches!(item, Kind::Address { .. }) {
+                tell(Fault::Validator("it is an empty list".to_owned()));
+            }
         }
         (Kind::List(item), Value::Sequence(items)) => items.iter().for_each(|node| fault(item, node, found)),
         (Kind::Boolean(truth), value) => {
@@ -392,7 +404,7 @@ fn alternatives<'a>(kinds: &'static [Kind], node: &'a Node, all: &Kind, found: &
             nearest = Some(faults);
         }
     }
-    found.extend(nearest.unwrap_or_else(|| vec![(node, Fault::Type(asked(all)))]));
+    found.extend(nearest.unwrap_or_else(|| vec![(node, Fault::Type(all.asked()))]));
 }
 
 fn boolean(truth: Truth, value: &Value) -> Option<Fault> {
@@ -405,7 +417,7 @@ fn boolean(truth: Truth, value: &Value) -> Option<Fault> {
         (Truth::Python, Value::String(text)) if meant != Some(true) && !text.is_empty() => None,
         (Truth::Python, Value::String(_) | Value::Int(_) | Value::Float(_)) => validator(),
         (Truth::Parsed, _) if meant.is_some() => validator(),
-        _ => Some(Fault::Type(asked(&Kind::Boolean(truth)))),
+        _ => Some(Fault::Type(Kind::Boolean(truth).asked())),
     }
 }
 
@@ -422,17 +434,22 @@ fn integer(number: &Number, value: &Value) -> Option<Fault> {
     let Some(read) = read else {
         return Some(match (value, number.reading) {
             (Value::Null, Reading::Parsed) => Fault::Validator("it is empty".to_owned()),
-            _ => Fault::Type(asked(&Kind::Integer(*number))),
+            _ => Fault::Type(Kind::Integer(*number).asked()),
         });
     };
     let is_below = number.minimum.is_some_and(|minimum| read < i128::from(minimum));
     let is_above = number.maximum.is_some_and(|maximum| read > i128::from(maximum));
     let is_odd = number.multiple_of.is_some_and(|multiple| read % i128::from(multiple) != 0);
     if is_below || is_above || is_odd {
-        return Some(Fault::Range(limits(number)));
+        return Some(Fault::Range(number.limits()));
     }
-    let is_whole = matches!(value, Value::Int(_) | Value::Bool(_));
-    (number.exact && !is_whole).then(|| Fault::Validator(format!("it is {}", described(value))))
+    // To Python `True` is the integer 1, but `parse_int`, which looks at the limits, does not know it.
+    let is_refused = match value {
+        Value::Int(_) => false,
+        Value::Bool(_) => number.minimum.is_some() || number.maximum.is_some(),
+        _ => number.exact,
+    };
+    is_refused.then(|| Fault::Validator(format!("it is {}", described(value))))
 }
 
 fn one_of(values: &[&str], any_case: bool, also: &[&str], value: &Value) -> Option<Fault> {
@@ -501,49 +518,32 @@ fn is_ip(text: &str) -> bool {
         }
         _ => false,
     });
-    is_ipv4 || text.parse::<Ipv6Addr>().is_ok()
+    is_ipv4 || is_ipv6(text)
 }
 
-/// What a kind asks for, for people.
-fn asked(kind: &Kind) -> String {
-    match kind {
-        Kind::Boolean(_) => "true or false".to_owned(),
-        Kind::Integer(number) => match (number.reading, number.base_unit) {
-            (Reading::Float, _) => "a number".to_owned(),
-            (_, Some(unit)) => format!("a whole number, in {unit} where it has no unit"),
-            _ => "a whole number".to_owned(),
-        },
-        Kind::Text | Kind::Name => "a text".to_owned(),
-        Kind::Path => "a path".to_owned(),
-        Kind::Enum { values, .. } => format!("one of {}", values.join(", ")),
-        Kind::Address { .. } | Kind::Listen { .. } => "host:port".to_owned(),
-        Kind::Addresses => "a list of host:port".to_owned(),
-        Kind::Ip => "an IP address".to_owned(),
-        Kind::List(item) => match item {
-            Kind::Text => "a list of texts".to_owned(),
-            Kind::Section => "a list of mappings".to_owned(),
-            Kind::Address { .. } => "a list of host:port".to_owned(),
-            _ => "a list".to_owned(),
-        },
-        Kind::Section | Kind::Map(_) => "a mapping".to_owned(),
-        Kind::Or(kinds) => kinds.iter().map(asked).collect::<Vec<_>>().join(" or "),
-        Kind::Lenient(kind, _) => asked(kind),
-        Kind::Any => "anything".to_owned(),
-    }
-}
-
-/// The limits of a number, for people.
-fn limits(number: &Number) -> String {
-    let unit = if number.unit.is_empty() { String::new() } else { format!(" {}", number.unit) };
-    let range = match (number.minimum, number.maximum) {
-        (Some(minimum), Some(maximum)) => format!("between {minimum} and {maximum}{unit}"),
-        (Some(minimum), None) => format!("at least {minimum}{unit}"),
-        (None, Some(maximum)) => format!("at most {maximum}{unit}"),
-        (None, None) => String::new(),
+/// Groups of up to four hexadecimal digits; the last two may be an IPv4 address, and `::` stands for any number of zeros.
+fn is_ipv6(text: &str) -> bool {
+    let is_byte = |part: &str| part.len() < 4 && part.parse::<u8>().is_ok();
+    let width = |group: &str| match group.contains('.') {
+        true => (group.split('.').count() == 4 && group.split('.').all(is_byte)).then_some(2),
+        false => {
+            let is_hex = group.bytes().all(|byte| byte.is_ascii_hexdigit());
+            (is_hex && (1..=4).contains(&group.len())).then_some(1)
+        }
     };
-    match number.multiple_of {
-        Some(multiple) => format!("{range}, a multiple of {multiple}"),
-        None => range,
+    let groups = |side: &str| -> Option<usize> {
+        if side.is_empty() {
+            return Some(0);
+        }
+        let all: Vec<&str> = side.split(':').collect();
+        let has_early_ipv4 = all[..all.len() - 1].iter().any(|group| group.contains('.'));
+        if has_early_ipv4 { None } else { all.iter().map(|group| width(group)).sum() }
+    };
+    match text.split_once("::") {
+        Some((before, after)) => {
+            groups(before).zip(groups(after)).is_some_and(|(one, two)| one + two < 8) && !before.contains('.')
+        }
+        None => groups(text) == Some(8),
     }
 }
 
@@ -586,10 +586,25 @@ mod tests {
 
     #[test]
     fn knows_ip_addresses_as_python_does() {
-        for text in ["10.0.0.1", "10.1", "1", "0x7f.0.0.1", "017.0.0.1", "::1", "fe80::1", "::ffff:10.0.0.1"] {
+        for text in
+            ["10.0.0.1", "10.1", "1", "0x7f.0.0.1", "017.0.0.1", "::1", "fe80::1", "::ffff:10.0.0.1", "1:2:3:4:5:6:7:8"]
+        {
             assert!(is_ip(text), "{text}");
         }
-        for text in ["", "10.0.0.256", "10.0.0.1.2", "host", "10..1", "-1", "1:2", "09.0.0.1"] {
+        for text in [
+            "",
+            "10.0.0.256",
+            "10.0.0.1.2",
+            "host",
+            "10..1",
+            "-1",
+            "1:2",
+            "09.0.0.1",
+            "1::2::3",
+            "1:2:3:4:5:6:7",
+            "12345::",
+            "::1.2.3",
+        ] {
             assert!(!is_ip(text), "{text}");
         }
     }

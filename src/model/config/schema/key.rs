@@ -230,25 +230,6 @@ impl Key {
             paths.iter().flat_map(|path| names().map(move |name| [path.as_slice(), &[name]].concat())).collect()
         })
     }
-
-    /// Whether the path is this one; `*` matches any name.
-    pub(super) fn matches(&self, path: &[&str]) -> bool {
-        let mut segments = self.path.split('.');
-        path.iter().all(|name| segments.next().is_some_and(|segment| fits(segment, name))) && segments.next().is_none()
-    }
-
-    /// The names that the key has below `section`, if it stands directly below it.
-    pub(super) fn names_below(&self, section: &[&str]) -> Option<impl Iterator<Item = &'static str>> {
-        let (parent, names) = self.path.rsplit_once('.').unwrap_or(("", self.path));
-        let mut segments = parent.split('.').filter(|segment| !segment.is_empty());
-        let is_below = section.iter().all(|name| segments.next().is_some_and(|segment| fits(segment, name)))
-            && segments.next().is_none();
-        is_below.then(|| names.split('|'))
-    }
-}
-
-fn fits(segment: &str, name: &str) -> bool {
-    segment == "*" && name != "[]" || segment.split('|').any(|known| known == name)
 }
 
 fn holds(releases: Releases, version: PatroniVersion) -> bool {
@@ -394,15 +375,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_match_and_expand() {
-        let key = local("etcd|etcd3.host", Kind::Text, "").env();
-        assert!(key.matches(&["etcd", "host"]) && key.matches(&["etcd3", "host"]));
-        assert!(!key.matches(&["etcd"]) && !key.matches(&["etcd", "host", "x"]) && !key.matches(&["consul", "host"]));
-        let names: Vec<String> = key.variables().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["PATRONI_ETCD_HOST", "PATRONI_ETCD3_HOST"]);
-        let any = local("slots.*.type", Kind::Text, "");
-        assert!(any.matches(&["slots", "mine", "type"]));
-        assert_eq!(any.names_below(&["slots", "mine"]).map(Iterator::collect), Some(vec!["type"]));
-        assert!(any.names_below(&["slots"]).is_none());
+    fn paths_expand_and_name_variables() {
+        let variables = |key: Key| key.variables().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(
+            variables(local("etcd|etcd3.host", Kind::Text, "").env()),
+            ["PATRONI_ETCD_HOST", "PATRONI_ETCD3_HOST"]
+        );
+        let prefixed =
+            local("restapi.authentication.username", Kind::Text, "").env_as(Environment::Prefixed("RESTAPI_"));
+        assert_eq!(variables(prefixed), ["PATRONI_RESTAPI_USERNAME"]);
+        assert_eq!(variables(local("tags", Kind::Section, "")), [""; 0]);
     }
 }

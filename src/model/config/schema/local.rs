@@ -441,7 +441,7 @@ pub(super) const KEYS: &[Key] = &[
         .env(),
     local(
         "kubernetes.retriable_http_codes",
-        Kind::Lenient(&Kind::Or(&[INT.kind(), Kind::List(&INT.kind())]), &[Kind::Text]),
+        Kind::Lenient(&Kind::Or(&[INT.exact().kind(), Kind::List(&INT.exact().kind())]), &[Kind::Text]),
         "Further HTTP statuses after which a request is sent again.",
     )
     .releases(&[(v(3, 0, 2), None)])

@@ -8,6 +8,9 @@ mod dynamic;
 mod key;
 mod local;
 mod postgresql;
+mod words;
+
+use std::sync::LazyLock;
 
 pub use key::{Apply, Environment, Key, Kind, Need, Number, Place, Reading, Releases, Standing, Truth};
 
@@ -70,19 +73,73 @@ pub fn keys_of(document: Document) -> impl Iterator<Item = &'static Key> {
 
 /// The row of a path, given as segments (`[]` for the items of a list); a name of its own counts before `*`.
 pub fn find(document: Document, path: &[&str]) -> Option<&'static Key> {
-    let named = |key: &&Key| !key.path.split('.').any(|segment| segment == "*");
-    let mut fitting = keys_of(document).filter(|key| key.matches(path));
-    let first = fitting.next()?;
-    if named(&first) { Some(first) } else { fitting.find(named).or(Some(first)) }
+    Branch::of(document).descend(path)?.key
 }
 
 /// The names that a section knows, in order of the table; `*` among them if it takes any. Empty: it is no section.
 pub fn names_below(document: Document, section: &[&str]) -> Vec<&'static str> {
-    let mut names: Vec<&'static str> = Vec::new();
-    for name in keys_of(document).filter_map(|key| key.names_below(section)).flatten() {
-        if !names.contains(&name) {
-            names.push(name);
+    let branch = Branch::of(document).descend(section);
+    branch.map(|branch| branch.below.iter().map(|(name, _)| *name).collect()).unwrap_or_default()
+}
+
+/// The table as a tree.
+#[derive(Default)]
+struct Branch {
+    key: Option<&'static Key>,
+    below: Vec<(&'static str, Self)>,
+}
+
+impl Branch {
+    fn of(document: Document) -> &'static Self {
+        static TREES: LazyLock<[Branch; 2]> = LazyLock::new(|| [Document::Local, Document::Dynamic].map(Branch::grown));
+        match document {
+            Document::Local => &TREES[0],
+            Document::Dynamic => &TREES[1],
         }
     }
-    names
+
+    fn grown(document: Document) -> Self {
+        let mut root = Self::default();
+        for key in keys_of(document) {
+            for path in key.expansions() {
+                let mut branch = &mut root;
+                for name in path {
+                    let index = branch.below.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+                        branch.below.push((name, Self::default()));
+                        branch.below.len() - 1
+                    });
+                    branch = &mut branch.below[index].1;
+                }
+                branch.key = Some(key);
+            }
+        }
+        root
+    }
+
+    fn descend(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |branch, name| {
+            let named = |wanted: &str| branch.below.iter().find(|(known, _)| *known == wanted);
+            named(name).or_else(|| named("*").filter(|_| *name != "[]")).map(|(_, below)| below)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_their_own_count_before_any_name() {
+        let path = |document, path: &[&str]| find(document, path).map(|key| key.path);
+        assert_eq!(
+            path(Document::Dynamic, &["slots", "mine", "type"]),
+            Some("slots|permanent_slots|permanent_replication_slots.*.type")
+        );
+        assert_eq!(path(Document::Local, &["kubernetes", "ports", "[]", "name"]), Some("kubernetes.ports.[].name"));
+        assert_eq!(path(Document::Local, &["tags", "mine"]), Some("tags.*"));
+        assert_eq!(path(Document::Local, &["postgresql", "callbacks", "command"]), None);
+        assert_eq!(path(Document::Local, &["postgresql", "mine", "command"]), Some("postgresql.*.command"));
+        assert_eq!(path(Document::Local, &["postgresql", "use_slots"]), Some("postgresql.*"));
+        assert_eq!(names_below(Document::Local, &["citus"]), ["group", "database"]);
+    }
 }
