@@ -77,7 +77,8 @@ fn bit_masks_decide_as_the_whole_race_does() {
     let releases = releases.map(|text| text.parse::<PatroniVersion>().expect("a release"));
     let mut compared = 0;
     let mut won = 0;
-    for (number, scenario) in lines("fixtures/oracle/scenarios.jsonl.gz").iter().enumerate() {
+    for (number, line) in lines("fixtures/oracle/verdicts-0.jsonl.gz").iter().take(400).enumerate() {
+        let scenario = &line["scenario"];
         let snapshot = cluster(scenario);
         // Now and then each node is of the release that it tells.
         let version = releases.get(number % (releases.len() + 1)).copied();

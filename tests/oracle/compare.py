@@ -72,8 +72,9 @@ def main():
         total.add(result)
     print(f'{len(releases)} releases in {time.monotonic() - started:.0f} s, {total.summary()}')
     for (scenario, path, real, ours), where in total.shown.items():
-        again = '--exhaustive' if options.exhaustive else f'--seed {scenario.split("-")[0][1:]}'
-        again += f' --first {scenario.split("-")[1]} --count 1'
+        name, number = scenario.split('-')
+        # Those of rare.jsonl are in every run.
+        again = {'x': f'--exhaustive --first {number}', 'rare': ''}.get(name, f'--seed {name[1:]} --first {number}') + ' --count 1'
         print(f'\n{scenario}: {path} in {" ".join(where)}\n  Patroni:   {real}\n  patrolint: {ours}\n'
               f'  again:     tests/oracle/compare.py {again} {where[-1]}')
     unused = [deviation for index, deviation in enumerate(deviations) if not total.deviated[index]]
@@ -96,6 +97,8 @@ def generate(path, options, deviations):
             write('exhaustive.py', options.first, options.count)
         else:
             write('gen_scenarios.py', options.first, options.count, '--seed', str(options.seed))
+            file.write((HERE / 'rare.jsonl').read_text())
+            file.flush()
             for deviation in deviations:
                 seed, number = re.fullmatch(r's(\d+)-(\d+)', deviation['scenario']).groups()
                 write('gen_scenarios.py', number, 1, '--seed', seed)

@@ -2,12 +2,16 @@
 """Records what real Patroni decides on generated scenarios, as fixtures for `cargo test`.
 
     tests/oracle/record.py [--seed N] [--count N] [--env DIR] [--kept DIR]
+    tests/oracle/record.py --exhaustive [--env DIR] [--kept DIR]
 
 Runs `compare.py` on --count scenarios and keeps those that show something: every reason in every release, and every way in
-which a decision changes from one release to the next, some times over; and the first RANDOM ones, whatever they show.
+which a decision changes from one release to the next, some times over; the first RANDOM ones, whatever they show; and RARE ones.
 Writes fixtures/oracle/verdicts-N.jsonl.gz. A line holds a scenario and, for each decision (the route to it in the verdict), the
 releases from which on it has another answer: `[["2.0.0", …], ["3.2.0", …]]`; an entry without a value says that there is no
 such decision from there on. The same seed gives the same bytes.
+
+With --exhaustive: what the newest release decides on every small cluster, as fixtures/oracle/exhaustive.gz: first the pieces
+that the clusters are made of, as JSON, then a line for each cluster, with its pieces, a tab, and the verdict.
 
 --kept names the folder that an earlier `compare.py --keep` filled, and spares another run.
 """
@@ -16,7 +20,6 @@ import collections
 import functools
 import gzip
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -24,50 +27,71 @@ import sys
 import tempfile
 
 import compare
+import exhaustive
 
 FIXTURES = compare.TOP / 'fixtures' / 'oracle'
 RANDOM = 500
 # How many scenarios have to show the same thing.
 TIMES = 2
+# Scenarios that show what others hardly do; those of rare.jsonl are written by hand.
+RARE = ['s2026-244', 's2026-1199', 's2026-1290', 's2026-2054', 's2026-2796', *map('rare-{}'.format, range(1))]
 PER_FILE = 1000
+NEWEST = '4.1.5'
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument('--seed', type=int, default=2026)
     arguments.add_argument('--count', type=int, default=20000)
+    arguments.add_argument('--exhaustive', action='store_true')
     arguments.add_argument('--env', type=pathlib.Path, default=compare.TARGET / 'oracle')
     arguments.add_argument('--kept', type=pathlib.Path)
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         kept = options.kept or pathlib.Path(scratch)
+        run = ['--exhaustive', '--only', 'leader,race', NEWEST] if options.exhaustive else \
+            ['--seed', str(options.seed), '--count', str(options.count)]
         if not options.kept:
             # What patrolint says does not matter here.
-            subprocess.run([compare.HERE / 'compare.py', '--seed', str(options.seed), '--count', str(options.count),
-                            '--env', options.env, '--keep', kept])
-        record(kept, options.count)
+            subprocess.run([compare.HERE / 'compare.py', '--env', options.env, '--keep', kept, *run])
+        if options.exhaustive:
+            record_exhaustive(kept)
+        else:
+            record(kept)
 
 
-def record(kept, count):
+def record_exhaustive(kept):
+    lines = [dump(exhaustive.pieces())]
+    with gzip.open(kept / f'{NEWEST}.jsonl.gz', 'rt') as verdicts:
+        for names, verdict in zip(exhaustive.clusters(), verdicts, strict=True):
+            verdict = json.loads(verdict)
+            lines.append('|'.join(names) + '\t' + dump({part: verdict[part] for part in ('leader', 'race')}))
+    write(FIXTURES / 'exhaustive.gz', lines)
+
+
+def record(kept):
     releases = sorted((path.name.removesuffix('.jsonl.gz') for path in kept.glob('*.jsonl.gz')), key=compare.number)
-    lines = chosen(kept, releases, count)
+    lines = chosen(kept, releases)
     for old in FIXTURES.glob('verdicts-*.jsonl.gz'):
         old.unlink()
     for start in range(0, len(lines), PER_FILE):
-        text = '\n'.join(lines[start:start + PER_FILE]) + '\n'
-        # No time stamp: the same record gives the same bytes.
-        path = FIXTURES / f'verdicts-{start // PER_FILE}.jsonl.gz'
-        path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
-        print(f'{path.name}: {len(text):,} bytes, {path.stat().st_size:,} compressed')
+        write(FIXTURES / f'verdicts-{start // PER_FILE}.jsonl.gz', lines[start:start + PER_FILE])
 
 
-def chosen(kept, releases, count):
+def write(path, lines):
+    text = '\n'.join(lines) + '\n'
+    # No time stamp: the same record gives the same bytes.
+    path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    print(f'{path.name}: {len(text):,} bytes, {path.stat().st_size:,} compressed')
+
+
+def chosen(kept, releases):
     """The lines of the fixture, in the order of the scenarios."""
     seen = collections.Counter()
     lines = []
     files = [gzip.open(kept / f'{release}.jsonl.gz', 'rt') for release in releases]
     with open(kept / 'scenarios.jsonl') as scenarios:
-        for index, (scenario, *verdicts) in zip(range(count), zip(scenarios, *files, strict=True)):
+        for index, (scenario, *verdicts) in enumerate(zip(scenarios, *files, strict=True)):
             scenario = json.loads(scenario)
             read = functools.cache(lambda verdict: decisions(json.loads(verdict)))
             # Most releases say the same, but for their own number.
@@ -75,12 +99,12 @@ def chosen(kept, releases, count):
                        for release, verdict in zip(releases, verdicts)]
             shown = features(releases, answers, scenario)
             is_new = any(seen[feature] < TIMES for feature in shown)
-            if index < RANDOM or is_new:
+            if index < RANDOM or is_new or scenario['id'] in RARE:
                 seen.update(shown)
                 lines.append(dump({'scenario': scenario, 'answers': changes(releases, answers)}))
     for file in files:
         file.close()
-    print(f'{len(lines):,} of {count:,} scenarios show {len(seen):,} things')
+    print(f'{len(lines):,} of {index + 1:,} scenarios show {len(seen):,} things')
     return lines
 
 
@@ -96,16 +120,15 @@ def decisions(verdict):
             found[route] = compared(value, route[1:].replace('/', '.'))
 
     for part, value in verdict.items():
-        if part != 'id' and part not in compare.IGNORED:
+        if part not in ('id', 'version'):
             walk(value, f'/{part}', {'race': 2, 'sync': 1, 'status': 1}.get(part, 0))
     return found
 
 
 def compared(value, path):
-    """A value without what `compare.py` ignores."""
+    """A value with the classes alone of exceptions, as `compare.py` compares it."""
     if isinstance(value, dict):
-        inner = {key: compared(inner, f'{path}.{key}') for key, inner in value.items()}
-        return {key: value for key, value in inner.items() if not compare.is_ignored(f'{path}.{key}')}
+        return {key: compared(inner, f'{path}.{key}') for key, inner in value.items()}
     return compare.without_text(path, value)
 
 
