@@ -2,7 +2,7 @@
 
 use patrolint::input::source_map::SourceId;
 use patrolint::parse::tree::{Node, Span, Style, Value};
-use patrolint::parse::{json, python, secrets, yaml};
+use patrolint::parse::{environment, json, python, secrets, yaml};
 use proptest::prelude::*;
 
 /// Pieces of which texts that are nearly YAML or JSON come.
@@ -95,6 +95,14 @@ proptest! {
         match json::parse(SourceId(0), &text) {
             Ok(node) => check_tree(&text, &node),
             Err(error) => check_span(&text, error.span),
+        }
+    }
+
+    #[test]
+    fn values_of_variables_stand_where_they_are_said_to(text in nearly_text()) {
+        let file = format!("A={text}");
+        for assignment in environment::assignments(&file) {
+            prop_assert!(file.get(assignment.range).is_some());
         }
     }
 

@@ -11,13 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
 use std::thread;
 
 use flate2::read::GzDecoder;
 use patrolint::model::behaviour::{Behaviour, Behaviours, OLDEST_COVERED, Row, TABLE};
 use patrolint::model::version::{KNOWN_RELEASES, PatroniVersion};
+use regex::Regex;
 use serde_json::Value;
 
 /// So many disagreements are enough to fail.
@@ -31,6 +32,9 @@ const UNSEEN: &[(&str, &str)] = &[
     ("api-works-without-leader in 3.0.3", "a request that names no leader or another one is refused before"),
     ("primary-by-role-or-location in 3.0.4", "primary-role-is-replica goes first"),
 ];
+
+/// An exception at the end of a log line, with its text.
+static LOGGED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?s)( \[\w+): .*\]$").expect("the pattern is sound"));
 
 /// Answers by the release from which on Patroni gives them; `None`: there is no such decision.
 type Steps = Vec<(PatroniVersion, Option<Value>)>;
@@ -185,6 +189,14 @@ fn decisions(verdict: Value) -> BTreeMap<String, Value> {
             }
             mut value => {
                 cut_exceptions(&mut value, route == "/load_error");
+                let logs = match route.as_str() {
+                    "/load_logs" => Some(&mut value),
+                    "/api" => value.get_mut("logs"),
+                    _ => None,
+                };
+                for line in logs.and_then(Value::as_array_mut).into_iter().flatten() {
+                    *line = Value::from(LOGGED.replace(line.as_str().unwrap_or_default(), "$1]"));
+                }
                 found.insert(route, value);
             }
         }

@@ -10,6 +10,7 @@ mod quorum;
 mod rule_options;
 mod rules;
 mod schema;
+mod show;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -33,6 +34,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check(arguments) => check::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
         Command::Quorum(arguments) => quorum::run(arguments),
+        Command::Show(arguments) => show::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Rules(arguments) => rules::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
@@ -61,6 +63,7 @@ enum Command {
     Check(check::Arguments),
     Predict(predict::Arguments),
     Quorum(quorum::Arguments),
+    Show(show::Arguments),
     Explain(explain::Arguments),
     Rules(rules::Arguments),
     Schema(schema::Arguments),

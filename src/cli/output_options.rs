@@ -15,12 +15,20 @@ pub struct OutputOptions {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
+    #[command(flatten)]
+    pub destination: Destination,
+}
+
+/// Where a report goes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Destination {
     /// Write the report to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
-    pub output: Option<String>,
+    output: Option<String>,
 
     #[command(flatten)]
-    pub color: ColorOption,
+    color: ColorOption,
 }
 
 /// When colours are used.
@@ -53,6 +61,22 @@ pub enum Color {
 }
 
 impl OutputOptions {
+    /// How text is laid out where it goes.
+    pub fn look(&self) -> Look {
+        self.destination.look()
+    }
+
+    /// Writes the whole report.
+    ///
+    /// # Errors
+    ///
+    /// The environment's: the file or standard output cannot be written. A reader that went away is none.
+    pub fn deliver(&self, report: &[u8]) -> Result<(), Failure> {
+        self.destination.deliver(report)
+    }
+}
+
+impl Destination {
     /// How text is laid out where it goes.
     pub fn look(&self) -> Look {
         self.color.look(self.output.is_none() && io::stdout().is_terminal())

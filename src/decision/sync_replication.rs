@@ -95,10 +95,14 @@ impl<'a> Leader<'a> {
             true => self.maybe_enable_synchronous_mode(),
             false => self.view.cluster.sync.clone(),
         };
+        if !self.view.has(Behaviour::QuorumCommit) {
+            // Names of an odd type raise before the standbys are looked at.
+            let _names = sync.try_voters()?;
+        }
         let state = self.current_state()?;
         let picked: CaseInsensitiveSet = state.active.iter().collect();
         let mut confirmed = self.confirmed(&state);
-        let mut voters: CaseInsensitiveSet = sync.voters().collect();
+        let mut voters: CaseInsensitiveSet = sync.try_voters()?.collect();
         let leader = sync.leader().unwrap_or_default();
         if self.view.has(Behaviour::SyncLeaderIsCompared) && leader != self.view.name {
             let (named, leader) = (leader.to_owned(), self.view.name.to_owned());
@@ -151,7 +155,7 @@ impl<'a> Leader<'a> {
         let sync = &self.view.cluster.sync;
         let listed: Vec<String> = match sync.is_empty() {
             true => Vec::new(),
-            false => sync.listed().to_vec(),
+            false => sync.try_voters()?.map(str::to_owned).collect(),
         };
         let state = self.current_state()?;
         let mut confirmed = state.confirmed;
@@ -195,10 +199,13 @@ impl<'a> Leader<'a> {
         let mut leader = sync.leader().unwrap_or_default().to_owned();
         for _ in 0..MAXIMUM_LOOKS {
             let state = self.current_state()?;
+            let voters = sync.try_voters()?.collect();
+            // A leader of an odd type is not this one, and raises as it becomes a voter.
+            sync.try_leader_matches(self.view.name)?;
             let resolution = QuorumState {
                 leader: leader.clone(),
                 quorum: sync.quorum,
-                voters: sync.voters().collect(),
+                voters,
                 numsync: state.numsync,
                 numsync_confirmed: state.confirmed.len() as i128,
                 sync: state.sync,

@@ -168,7 +168,7 @@ impl SyncHandler {
     ///
     /// # Errors
     ///
-    /// The tags of a member are such that Patroni raises, and in every loop.
+    /// The tags of a member or the names in `/sync` are such that Patroni raises, and in every loop.
     ///
     /// Source: patroni/postgresql/sync.py, `SyncHandler.current_state`, 3.0.0 to 4.1.5; before, patroni/postgresql/
     /// __init__.py, `Postgresql.pick_synchronous_standby`.
@@ -187,7 +187,7 @@ impl SyncHandler {
         self.handle_change(view, setting, steps);
         let (mut replicas, mut candidates) = replica_list(view, rows, &replication.synchronous_commit)?;
         for candidate in &candidates {
-            self.mark_ready(view, replication.postgres_version, candidate);
+            self.mark_ready(view, replication.postgres_version, candidate)?;
         }
         if view.has(Behaviour::NofailoverComesLast) {
             candidates.sort_by_key(Candidate::nofailover);
@@ -222,9 +222,9 @@ impl SyncHandler {
     }
 
     /// `SyncHandler._process_replica_readiness`
-    fn mark_ready(&mut self, view: &View<'_>, postgres_version: u32, candidate: &Candidate<'_>) {
+    fn mark_ready(&mut self, view: &View<'_>, postgres_version: u32, candidate: &Candidate<'_>) -> Result<(), Raised> {
         if self.ready.contains(candidate.name) || !self.names.members.contains(candidate.name) {
-            return;
+            return Ok(());
         }
         let has_caught_up = candidate.lsn.is_some_and(|lsn| self.primary_flush_lsn <= lsn);
         let is_ready = if view.config.quorum_commit_mode {
@@ -235,11 +235,12 @@ impl SyncHandler {
             };
             has_caught_up && is_sync
         } else {
-            view.cluster.sync.is_standby(candidate.name) || candidate.sync_state == "sync" && has_caught_up
+            view.cluster.sync.try_is_standby(candidate.name)? || candidate.sync_state == "sync" && has_caught_up
         };
         if is_ready {
             self.ready = self.ready.with(candidate.name);
         }
+        Ok(())
     }
 }
 

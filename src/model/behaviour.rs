@@ -5,7 +5,19 @@
 use crate::model::version::PatroniVersion;
 
 /// A half-open range of releases; `until` of `None` is open.
-type Range = (PatroniVersion, Option<PatroniVersion>);
+pub type Range = (PatroniVersion, Option<PatroniVersion>);
+
+/// A set of releases; several ranges where a fix was backported.
+pub type Releases = &'static [Range];
+
+/// Every release.
+pub const ALL: Releases = &[(v(0, 0, 0), None)];
+
+/// Whether `version` is one of `releases`; what is older than [`OLDEST_COVERED`] counts as that.
+pub fn holds(releases: Releases, version: PatroniVersion) -> bool {
+    let version = version.max(OLDEST_COVERED);
+    releases.iter().any(|(from, until)| *from <= version && until.is_none_or(|until| version < until))
+}
 
 /// A named behaviour and the releases that have it.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +32,8 @@ pub struct Row {
     pub source: &'static str,
     /// The change in Patroni's own tracker, where it was found.
     pub pull_request: Option<&'static str>,
-    /// The releases that have it; several ranges where a fix was backported.
-    releases: &'static [Range],
+    /// The releases that have it.
+    releases: Releases,
 }
 
 /// The behaviours that decisions depend on.
@@ -157,9 +169,44 @@ pub enum Behaviour {
     FalseNofailoverIsKept,
     /// `sync_priority` exists.
     SyncPriority,
+    /// Settings without a value are part of the merged configuration.
+    EmptyDefaultsExist,
+    /// `proxy_address` and `config_dir` are read from the local configuration alone.
+    ProxyAddressIsLocal,
+    /// The section `citus` exists.
+    CitusExists,
+    /// `ctl.authentication` exists.
+    CtlAuthenticates,
+    /// A configuration file that holds no mapping is refused by name.
+    FilesMustBeMappings,
+    /// `postgresql.parameters` that is no mapping is refused by name.
+    ParametersMustBeMapping,
+    /// A controlled parameter of the wrong type does not spoil the dynamic configuration.
+    ControlledParametersAreJudged,
+    /// Numbers of controlled parameters may be written as text.
+    ControlledNumbersMayBeText,
+    /// A controlled number with a unit spoils the dynamic configuration.
+    ControlledNumbersMustBePlain,
+    /// Numbers of controlled parameters become numbers.
+    ControlledNumbersAreConverted,
+    /// `hot_standby` and `wal_log_hints` may be spelled out.
+    ForcedParametersMayBeOn,
+    /// `wal_log_hints` can be switched off.
+    WalLogHintsMayBeOff,
+    /// An unreadable `PATRONI_RAFT_PARTNER_ADDRS` removes the setting.
+    EnvironmentListMayBeNull,
+    /// An empty variable of the DCS sets an empty value.
+    EmptyVariableCounts,
+    /// Variables ask for users at bootstrap.
+    EnvironmentMakesUsers,
+    /// Tags are compared with each other at the start.
+    TagsAreCompared,
+    /// Tags are compared only where they are set.
+    TagsAreLookedFor,
 }
 
-const fn v(major: u16, minor: u16, patch: u16) -> PatroniVersion {
+/// The release `major.minor.patch`, short for tables.
+pub(in crate::model) const fn v(major: u16, minor: u16, patch: u16) -> PatroniVersion {
     PatroniVersion::new(major, minor, patch)
 }
 
@@ -698,12 +745,148 @@ pub const TABLE: &[Row] = &[
         pull_request: Some("3223"),
         releases: &[(v(4, 1, 0), None)],
     },
+    Row {
+        behaviour: Behaviour::EmptyDefaultsExist,
+        name: "empty-defaults-exist",
+        summary: "bin_dir, listen_addresses, port and cluster_name have empty defaults",
+        source: "patroni/config.py, Config.__DEFAULT_CONFIG",
+        pull_request: None,
+        releases: &[(v(2, 0, 0), Some(v(3, 2, 0)))],
+    },
+    Row {
+        behaviour: Behaviour::ProxyAddressIsLocal,
+        name: "proxy-address-is-local",
+        summary: "postgresql.proxy_address and config_dir in the dynamic configuration are ignored",
+        source: "patroni/config.py, Config._safe_copy_dynamic_configuration",
+        pull_request: None,
+        releases: &[(v(2, 1, 5), None)],
+    },
+    Row {
+        behaviour: Behaviour::CitusExists,
+        name: "citus-exists",
+        summary: "the section citus exists",
+        source: "patroni/config.py, Config._build_effective_configuration",
+        pull_request: None,
+        releases: &[(v(3, 0, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::CtlAuthenticates,
+        name: "ctl-authenticates",
+        summary: "ctl.authentication is what patronictl shows to the REST API",
+        source: "patroni/config.py, Config._build_effective_configuration",
+        pull_request: None,
+        releases: &[(v(3, 1, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::FilesMustBeMappings,
+        name: "files-must-be-mappings",
+        summary: "a configuration file without settings is refused by name; other releases fail on it with a traceback",
+        source: "patroni/config.py, Config._load_config_path",
+        pull_request: None,
+        releases: &[(v(3, 3, 6), Some(v(4, 0, 0))), (v(4, 0, 5), None)],
+    },
+    Row {
+        behaviour: Behaviour::ParametersMustBeMapping,
+        name: "parameters-must-be-mapping",
+        summary: "postgresql.parameters that is no mapping is refused by name; other releases fail on it with a traceback",
+        source: "patroni/config.py, Config._process_postgresql_parameters",
+        pull_request: None,
+        releases: &[(v(3, 3, 9), Some(v(4, 0, 0))), (v(4, 0, 8), Some(v(4, 1, 0))), (v(4, 1, 1), None)],
+    },
+    Row {
+        behaviour: Behaviour::ControlledParametersAreJudged,
+        name: "controlled-parameters-are-judged",
+        summary: "a controlled parameter of the wrong type gives way to its default; earlier Patroni rejected the whole dynamic configuration",
+        source: "patroni/config.py, Config._process_postgresql_parameters",
+        pull_request: None,
+        releases: &[(v(3, 0, 3), None)],
+    },
+    Row {
+        behaviour: Behaviour::ControlledNumbersMayBeText,
+        name: "controlled-numbers-may-be-text",
+        summary: "numbers of controlled parameters may be written as text",
+        source: "patroni/validator.py, IntValidator.__call__",
+        pull_request: None,
+        releases: &[(v(3, 0, 4), None)],
+    },
+    Row {
+        behaviour: Behaviour::ControlledNumbersMustBePlain,
+        name: "controlled-numbers-must-be-plain",
+        summary: "a controlled parameter with a unit, such as wal_keep_size: 128MB, makes Patroni reject the whole dynamic configuration",
+        source: "patroni/config.py, Config._process_postgresql_parameters",
+        pull_request: None,
+        releases: &[(v(3, 1, 1), Some(v(3, 1, 2)))],
+    },
+    Row {
+        behaviour: Behaviour::ControlledNumbersAreConverted,
+        name: "controlled-numbers-are-converted",
+        summary: "numbers of controlled parameters that are written as text become numbers",
+        source: "patroni/config.py, Config._process_postgresql_parameters",
+        pull_request: None,
+        releases: &[(v(3, 1, 2), None)],
+    },
+    Row {
+        behaviour: Behaviour::ForcedParametersMayBeOn,
+        name: "forced-parameters-may-be-on",
+        summary: "hot_standby and wal_log_hints may be set to on in any spelling",
+        source: "patroni/postgresql/config.py, ConfigHandler.CMDLINE_OPTIONS",
+        pull_request: None,
+        releases: &[(v(3, 1, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::WalLogHintsMayBeOff,
+        name: "wal-log-hints-may-be-off",
+        summary: "wal_log_hints can be switched off",
+        source: "patroni/postgresql/config.py, ConfigHandler.CMDLINE_OPTIONS",
+        pull_request: None,
+        releases: &[(v(4, 0, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::EnvironmentListMayBeNull,
+        name: "environment-list-may-be-null",
+        summary: "PATRONI_RAFT_PARTNER_ADDRS that is no list removes the setting",
+        source: "patroni/config.py, Config._build_environment_configuration",
+        pull_request: None,
+        releases: &[(v(2, 0, 0), Some(v(2, 1, 0)))],
+    },
+    Row {
+        behaviour: Behaviour::EmptyVariableCounts,
+        name: "empty-variable-counts",
+        summary: "an empty PATRONI_<DCS>_* variable sets an empty value",
+        source: "patroni/config.py, Config._build_environment_configuration",
+        pull_request: None,
+        releases: &[(v(3, 0, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::EnvironmentMakesUsers,
+        name: "environment-makes-users",
+        summary: "PATRONI_<user>_PASSWORD asks for a user at bootstrap",
+        source: "patroni/config.py, Config._build_environment_configuration",
+        pull_request: None,
+        releases: &[(v(2, 0, 0), Some(v(4, 0, 0)))],
+    },
+    Row {
+        behaviour: Behaviour::TagsAreCompared,
+        name: "tags-are-compared",
+        summary: "tags that are no mapping keep Patroni from starting",
+        source: "patroni/config.py, Config._validate_failover_tags",
+        pull_request: None,
+        releases: &[(v(3, 2, 0), None)],
+    },
+    Row {
+        behaviour: Behaviour::TagsAreLookedFor,
+        name: "tags-are-looked-for",
+        summary: "tags are compared only where nofailover is among them",
+        source: "patroni/config.py, Config._validate_failover_tags",
+        pull_request: None,
+        releases: &[(v(3, 2, 2), None)],
+    },
 ];
 
 impl Row {
     /// Whether `version` has this behaviour.
     pub fn holds_in(&self, version: PatroniVersion) -> bool {
-        self.releases.iter().any(|(from, until)| *from <= version && until.is_none_or(|until| version < until))
+        holds(self.releases, version)
     }
 }
 
@@ -714,7 +897,6 @@ pub struct Behaviours(u128);
 impl Behaviours {
     /// The behaviours of the release `version`, those of [`OLDEST_COVERED`] for older ones.
     pub fn of(version: PatroniVersion) -> Self {
-        let version = version.max(OLDEST_COVERED);
         let held = TABLE.iter().filter(|row| row.holds_in(version));
         Self(held.fold(0, |set, row| set | 1 << row.behaviour as u8))
     }

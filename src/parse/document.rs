@@ -371,6 +371,11 @@ const LOCAL_KEYS: [&str; 13] = [
 /// What else may stand at the top of `patroni.yml`, and in many other files.
 const COMMON_LOCAL_KEYS: [&str; 5] = ["ctl", "log", "name", "namespace", "tags"];
 
+/// Whether a setting stands at the top of `patroni.yml`.
+pub fn is_local_key(name: &str) -> bool {
+    LOCAL_KEYS.contains(&name) || COMMON_LOCAL_KEYS.contains(&name)
+}
+
 /// Settings that stand at the top of the dynamic configuration alone.
 const DYNAMIC_KEYS: [&str; 20] = [
     "check_timeline",

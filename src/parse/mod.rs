@@ -6,6 +6,7 @@
 pub mod dateutil;
 pub mod document;
 pub mod dump;
+pub mod environment;
 pub mod json;
 pub mod python;
 pub mod secrets;

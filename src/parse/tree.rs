@@ -1,6 +1,7 @@
 //! The value tree that YAML and JSON are parsed into: Python's values, each with its place in the text.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::fmt;
 
 use crate::input::source_map::SourceId;
@@ -157,6 +158,27 @@ impl Mapping {
             .filter_map(move |entry| last.remove(&Key::of(&entry.key.value)).map(|index| &self.entries[index]))
     }
 
+    /// Gives equal keys the form of the first of them, as Python's dictionaries keep it: `{1: a, true: b}` is `{1: b}`.
+    pub fn unify_keys(&mut self) {
+        let is_text = |entry: &Entry| matches!(entry.key.value, Value::String(_));
+        if self.entries.iter().all(is_text) {
+            return;
+        }
+        let mut first: HashMap<Key<'_>, usize> = HashMap::new();
+        let mut later: Vec<(usize, usize)> = Vec::new();
+        for (index, entry) in self.entries.iter().enumerate().filter(|(_, entry)| !is_text(entry)) {
+            match first.entry(Key::of(&entry.key.value)) {
+                Slot::Occupied(known) => later.push((index, *known.get())),
+                Slot::Vacant(slot) => {
+                    slot.insert(index);
+                }
+            }
+        }
+        for (index, known) in later {
+            self.entries[index].key.value = self.entries[known].key.value.clone();
+        }
+    }
+
     /// The entries that Python drops because the same key follows, each with the entry that takes its place; entries
     /// that a merge key brought do not count.
     pub fn repeated(&self) -> Vec<(&Entry, &Entry)> {
@@ -244,6 +266,11 @@ impl Node {
         if 0 < offset {
             self.each_span(&mut |span| *span = Span::new(span.source, span.start + offset, span.end + offset));
         }
+    }
+
+    /// Says that the whole tree stands at `place`.
+    pub fn place(&mut self, place: Span) {
+        self.each_span(&mut |span| *span = place);
     }
 
     fn each_span(&mut self, change: &mut impl FnMut(&mut Span)) {

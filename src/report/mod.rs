@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 pub mod check;
+pub mod configuration;
 mod excerpt;
 pub mod json_schema;
 pub mod key_table;

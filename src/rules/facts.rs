@@ -7,7 +7,7 @@ use minijinja::Value;
 use crate::input::source_map::SourceId;
 use crate::model::behaviour::Behaviours;
 use crate::model::cluster::{Cluster, Member, MemberStatus, Raised};
-use crate::model::config::global::GlobalConfig;
+use crate::model::config::global::{DEFAULT_LOOP_WAIT, DEFAULT_RETRY_TIMEOUT, DEFAULT_TTL, GlobalConfig};
 use crate::model::postgresql::version::PostgresVersion;
 use crate::model::snapshot::{ClusterSnapshot, DcsKind, LocalConfiguration, RestAnswer, Snapshot};
 use crate::model::version::PatroniVersion;
@@ -313,6 +313,7 @@ impl<'a> Scene<'a> {
             values.insert("dynamic".into(), written);
             values.insert("dynamic_origin".into(), dynamic.origin.into());
             values.insert("effective".into(), effective);
+            values.insert("requested".into(), requested(dynamic.node.as_mapping()));
         }
         Subject { scene: self, member, configuration, dynamic, values: Value::from(values) }
     }
@@ -580,13 +581,11 @@ fn namespace(configuration: &LocalConfiguration) -> String {
     namespace.and_then(Node::as_str).map_or("service", |text| text.trim_matches('/')).to_owned()
 }
 
-/// The dynamic configuration with defaults, as Patroni reads it; a timing that `int()` refuses is left out.
-///
-/// Source: patroni/config.py, `Config.__DEFAULT_CONFIG` and `_validate_and_adjust_timeouts`, 4.1.5.
+/// The dynamic configuration as Patroni uses it, timings adjusted.
 fn effective(dynamic: Option<&Mapping>, version: PatroniVersion) -> Value {
     let global = GlobalConfig::read(dynamic, Behaviours::of(version));
-    let mut pairs: Vec<(&str, Value)> = vec![
-        ("paused", global.paused.into()),
+    Value::from_pairs([
+        ("paused", Value::from(global.paused)),
         ("synchronous_mode", global.synchronous_mode.into()),
         ("quorum_commit_mode", global.quorum_commit_mode.into()),
         ("synchronous_mode_strict", global.synchronous_mode_strict.into()),
@@ -596,17 +595,25 @@ fn effective(dynamic: Option<&Mapping>, version: PatroniVersion) -> Value {
         ("check_timeline", global.check_timeline.into()),
         ("failsafe_mode", global.failsafe_mode.into()),
         ("standby_cluster", global.standby_cluster.into()),
-    ];
-    for (name, default) in [("ttl", 30), ("loop_wait", 10), ("retry_timeout", 10)] {
+        ("ttl", global.ttl_seconds.into()),
+        ("loop_wait", global.loop_wait_seconds.into()),
+        ("retry_timeout", global.retry_timeout_seconds.into()),
+    ])
+}
+
+/// The timings that a dynamic configuration asks for, before Patroni adjusts them; one that `int()` refuses is left out.
+///
+/// Source: patroni/config.py, `Config._validate_and_adjust_timeouts`, 4.1.5.
+fn requested(dynamic: Option<&Mapping>) -> Value {
+    let defaults = [("ttl", DEFAULT_TTL), ("loop_wait", DEFAULT_LOOP_WAIT), ("retry_timeout", DEFAULT_RETRY_TIMEOUT)];
+    let timings = defaults.into_iter().filter_map(|(name, default)| {
         let seconds = match dynamic.and_then(|dynamic| dynamic.get(name)) {
-            Some(node) => python::int(&node.value),
-            None => Some(default),
+            Some(node) => python::int(&node.value)?,
+            None => default,
         };
-        if let Some(seconds) = seconds {
-            pairs.push((name, seconds.into()));
-        }
-    }
-    Value::from_pairs(pairs)
+        Some((name, Value::from(seconds)))
+    });
+    Value::from_pairs(timings)
 }
 
 /// A REST answer as expressions see it, also of a member without a key.

@@ -11,12 +11,11 @@ import datetime
 import json
 import platform
 import random
-import sys
 
 import yaml
 
-SEED = int(sys.argv[1]) if len(sys.argv) > 1 else 20260101
-SCALARS, DOCUMENTS, DAMAGED, SOUPS = (int(n) for n in sys.argv[2:6]) if len(sys.argv) > 5 else (400, 250, 700, 500)
+SEED = 20260101
+SCALARS, DOCUMENTS, DAMAGED, SOUPS = 400, 250, 700, 500
 
 
 def tagged(value, parents=()):
@@ -193,4 +192,5 @@ def main():
         record(text)
 
 
-main()
+if __name__ == '__main__':
+    main()

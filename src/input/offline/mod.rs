@@ -69,6 +69,43 @@ pub fn read(paths: &[String]) -> Result<Vec<RawFile>, InputError> {
     Ok(reader.files)
 }
 
+/// Reads a configuration as `patroni PATH` does: a file, or of a directory the files named `*.yml` and `*.yaml` that lie
+/// directly in it, hidden ones too, sorted by name.
+///
+/// # Errors
+///
+/// The path or one of the files cannot be read, or a limit of this module is exceeded.
+pub fn read_configuration(path: &str) -> Result<Vec<RawFile>, InputError> {
+    let unreadable =
+        |name: &str, error: io::Error| InputError::Unreadable { name: name.to_owned(), reason: reason(&error) };
+    if path == "-" || !fs::metadata(path).map_err(|error| unreadable(path, error))?.is_dir() {
+        return read(std::slice::from_ref(&path.to_owned()));
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(|error| unreadable(path, error))?.take(MAX_FILES + 1) {
+        let entry = entry.map_err(|error| unreadable(path, error))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if (name.ends_with(".yml") || name.ends_with(".yaml")) && entry.path().is_file() {
+            names.push(name);
+        }
+    }
+    if MAX_FILES < names.len() {
+        return Err(InputError::TooManyFiles { name: path.to_owned() });
+    }
+    names.sort();
+    let prefix = prefix(path);
+    let paths: Vec<String> = names.into_iter().map(|name| format!("{prefix}{name}")).collect();
+    read(&paths)
+}
+
+/// What the names of a directory's files begin with.
+fn prefix(directory: &str) -> String {
+    match directory.trim_end_matches('/') {
+        "." => String::new(),
+        folder => format!("{}/", folder.strip_prefix("./").unwrap_or(folder)),
+    }
+}
+
 struct Reader {
     files: Vec<RawFile>,
     total_bytes: u64,
@@ -87,13 +124,8 @@ impl Reader {
         }
         if fs::metadata(name).map_err(unreadable)?.is_dir() {
             let entries = sorted_entries(Path::new(name)).map_err(unreadable)?;
-            let prefix = name.trim_end_matches('/');
-            let prefix = match prefix {
-                "." => String::new(),
-                prefix => format!("{}/", prefix.strip_prefix("./").unwrap_or(prefix)),
-            };
             let mut above = HashSet::from_iter(fs::canonicalize(name));
-            return self.directory(name, &prefix, entries, &mut above);
+            return self.directory(name, &prefix(name), entries, &mut above);
         }
         let bytes = File::open(name).and_then(read_bounded).map_err(unreadable)?;
         self.named(name, bytes)
@@ -250,6 +282,18 @@ mod tests {
         assert_eq!(names(&scratch, &files), ["a.json", "b/1.yml", "b/2.yml", "c"]);
         assert!(files.iter().all(|file| !file.named && file.unread.is_none()));
         assert_eq!(files[1].bytes, b"b/1.yml");
+    }
+
+    #[test]
+    fn a_configuration_is_read_as_patroni_reads_it() {
+        let scratch = Scratch::new("configuration");
+        for name in ["b.yml", "a.yaml", ".c.yml", "d.conf", "below/e.yml"] {
+            scratch.write(name, name.as_bytes());
+        }
+        let files = read_configuration(&scratch.name()).expect("readable");
+        assert_eq!(names(&scratch, &files), [".c.yml", "a.yaml", "b.yml"]);
+        let one = read_configuration(&format!("{}/d.conf", scratch.name())).expect("readable");
+        assert_eq!(one[0].bytes, b"d.conf");
     }
 
     #[test]

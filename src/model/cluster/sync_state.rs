@@ -141,9 +141,12 @@ impl SyncState {
         self.standbys.iter().filter(|_| self.exact).map(String::as_str).chain(split(list))
     }
 
-    /// `members` until 3.0.2: the names in `sync_standby`, as written and whatever the leader; until 3.0.1 with their blanks.
-    pub fn listed(&self) -> &[String] {
-        &self.standbys
+    /// [`Self::voters`], or what making the list raises.
+    pub fn try_voters(&self) -> Result<impl Iterator<Item = &str>, Raised> {
+        match self.odd_standbys.filter(|_| self.exact || !self.is_empty()) {
+            Some(odd) => Err(Raised::new("AttributeError", format!("'{odd}' object has no attribute 'split'"))),
+            None => Ok(self.voters()),
+        }
     }
 
     /// `matches(name)`: whether `name` is a sync standby, in any case of letters; until 3.0.2 exactly, or the leader.

@@ -1,6 +1,7 @@
 //! The dynamic configuration as the decisions see it.
 
 use crate::model::behaviour::{Behaviour, Behaviours};
+use crate::model::config::effective::dynamic_settings;
 use crate::parse::python;
 use crate::parse::tree::{Mapping, Value};
 
@@ -10,7 +11,6 @@ pub const DEFAULT_MAXIMUM_LAG_ON_FAILOVER: i128 = 1_048_576;
 pub const DEFAULT_TTL: i128 = 30;
 /// Default of `loop_wait`, seconds.
 pub const DEFAULT_LOOP_WAIT: i128 = 10;
-
 /// Default of `retry_timeout`, seconds.
 pub const DEFAULT_RETRY_TIMEOUT: i128 = 10;
 
@@ -39,10 +39,12 @@ pub struct GlobalConfig {
     pub failsafe_mode: bool,
     /// Whether `standby_cluster` names a source to replicate from.
     pub standby_cluster: bool,
-    /// `ttl`, seconds.
+    /// `ttl`, seconds, as Patroni adjusts it.
     pub ttl_seconds: i128,
-    /// `loop_wait`, seconds.
+    /// `loop_wait`, seconds, as Patroni adjusts it.
     pub loop_wait_seconds: i128,
+    /// `retry_timeout`, seconds, as Patroni adjusts it.
+    pub retry_timeout_seconds: i128,
 }
 
 impl GlobalConfig {
@@ -60,78 +62,57 @@ impl GlobalConfig {
         };
         let quorum_commit_mode = behaviours.has(Behaviour::QuorumCommit)
             && value("synchronous_mode").is_some_and(|value| python::str(value).to_lowercase() == "quorum");
-        // Earlier the limits came from the merged configuration, which a single bad value made fall back to the defaults.
-        let is_merged = !behaviours.has(Behaviour::LimitsAreReadLeniently);
-        let merged = |name: &str, default: i128| match config.filter(|config| can_be_merged(config, behaviours)) {
-            Some(config) => config.get(name).and_then(|node| python::int(&node.value)).unwrap_or(default),
-            None => default,
+        let merged = dynamic_settings(config, behaviours);
+        let merged = |name: &str| merged.get(name).and_then(|setting| python::int(&setting.value()));
+        // Earlier the limits came from the merged configuration.
+        let limit = |name: &str, default: i128| match behaviours.has(Behaviour::LimitsAreReadLeniently) {
+            true => int(name, default),
+            false => merged(name).unwrap_or(default),
         };
-        let limit = |name: &str, default: i128| if is_merged { merged(name, default) } else { int(name, default) };
         let synchronous_mode_strict = mode("synchronous_mode_strict");
-        let (ttl_seconds, loop_wait_seconds) = timing(config, behaviours);
         let sync_is_ignored = standby_cluster && behaviours.has(Behaviour::StandbyClusterHasNoSyncMode);
         Self {
             paused: mode("pause"),
             synchronous_mode: (mode("synchronous_mode") || quorum_commit_mode) && !sync_is_ignored,
             quorum_commit_mode,
             synchronous_mode_strict,
-            synchronous_node_count: match is_merged {
-                true => merged("synchronous_node_count", 1),
-                false => int("synchronous_node_count", 1).max(i128::from(synchronous_mode_strict)),
+            synchronous_node_count: match behaviours.has(Behaviour::LimitsAreReadLeniently) {
+                false => merged("synchronous_node_count").unwrap_or(1),
+                true => int("synchronous_node_count", 1).max(i128::from(synchronous_mode_strict)),
             },
             maximum_lag_on_failover: limit("maximum_lag_on_failover", DEFAULT_MAXIMUM_LAG_ON_FAILOVER),
             maximum_lag_on_syncnode: limit("maximum_lag_on_syncnode", -1),
             check_timeline: mode("check_timeline"),
             failsafe_mode: mode("failsafe_mode"),
             standby_cluster,
-            ttl_seconds,
-            loop_wait_seconds,
+            ttl_seconds: merged("ttl").unwrap_or(DEFAULT_TTL),
+            loop_wait_seconds: merged("loop_wait").unwrap_or(DEFAULT_LOOP_WAIT),
+            retry_timeout_seconds: merged("retry_timeout").unwrap_or(DEFAULT_RETRY_TIMEOUT),
         }
     }
-}
 
-/// `ttl` and `loop_wait` that a process uses. They come from the merged configuration in every release; since 3.2.0 they are
-/// adjusted to each other and to `retry_timeout`.
-///
-/// Source: patroni/config.py, `Config._validate_and_adjust_timeouts`, 4.1.5.
-fn timing(config: Option<&Mapping>, behaviours: Behaviours) -> (i128, i128) {
-    let defaults = (DEFAULT_TTL, DEFAULT_LOOP_WAIT);
-    let Some(config) = config.filter(|config| can_be_merged(config, behaviours)) else { return defaults };
-    let int = |name: &str| config.get(name).and_then(|node| python::int(&node.value));
-    let (ttl, loop_wait) = (int("ttl").unwrap_or(DEFAULT_TTL), int("loop_wait").unwrap_or(DEFAULT_LOOP_WAIT));
-    if !behaviours.has(Behaviour::TimingIsAdjusted) {
-        return (ttl, loop_wait);
+    /// The settings that are read from the dynamic configuration alone: name, value, default.
+    pub fn settings(&self) -> Vec<(&'static str, Value, Value)> {
+        let mode = match (self.quorum_commit_mode, self.synchronous_mode) {
+            (true, true) => Value::String("quorum".to_owned()),
+            (_, mode) => Value::Bool(mode),
+        };
+        let off = || Value::Bool(false);
+        vec![
+            ("pause", Value::Bool(self.paused), off()),
+            ("synchronous_mode", mode, off()),
+            ("synchronous_mode_strict", Value::Bool(self.synchronous_mode_strict), off()),
+            ("synchronous_node_count", Value::Int(self.synchronous_node_count), Value::Int(1)),
+            (
+                "maximum_lag_on_failover",
+                Value::Int(self.maximum_lag_on_failover),
+                Value::Int(DEFAULT_MAXIMUM_LAG_ON_FAILOVER),
+            ),
+            ("maximum_lag_on_syncnode", Value::Int(self.maximum_lag_on_syncnode), Value::Int(-1)),
+            ("check_timeline", Value::Bool(self.check_timeline), off()),
+            ("failsafe_mode", Value::Bool(self.failsafe_mode), off()),
+        ]
     }
-    let (ttl, loop_wait) = (ttl.max(20), loop_wait.max(1));
-    let twice = int("retry_timeout").unwrap_or(DEFAULT_RETRY_TIMEOUT).max(3).saturating_mul(2);
-    let loop_wait = if ttl.saturating_sub(1) < twice { 1 } else { loop_wait.min(ttl - twice) };
-    (ttl, loop_wait)
-}
-
-/// Whether the merge accepts the dynamic configuration; one bad value and the process keeps what it had.
-///
-/// Source: patroni/config.py, `Config._safe_copy_dynamic_configuration`, 2.0.0 to 4.1.5.
-fn can_be_merged(config: &Mapping, behaviours: Behaviours) -> bool {
-    const TIMING: &[&str] = &["ttl", "loop_wait", "retry_timeout"];
-    const LIMITS: &[&str] = &["maximum_lag_on_failover", "check_timeline", "synchronous_node_count", "watchdog"];
-    const SYNC_NODE_LAG: &[&str] = &["maximum_lag_on_syncnode"];
-    const TIMEOUTS: [(&str, &str); 2] =
-        [("primary_start_timeout", "master_start_timeout"), ("primary_stop_timeout", "master_stop_timeout")];
-    let is_strict = !behaviours.has(Behaviour::LimitsAreReadLeniently);
-    let limits = if is_strict { LIMITS } else { &[] };
-    let has_sync_node_lag = is_strict && behaviours.has(Behaviour::SyncNodeLagIsLimited);
-    let sync_node_lag = if has_sync_node_lag { SYNC_NODE_LAG } else { &[] };
-    let of_primary = behaviours.has(Behaviour::TimeoutsOfPrimary);
-    let timeouts = TIMEOUTS
-        .iter()
-        .filter(|_| is_strict)
-        .map(|(primary, master)| if of_primary && config.get(primary).is_some() { primary } else { master });
-    let is_number = |name: &&str| config.get(name).is_none_or(|node| python::int(&node.value).is_some());
-    let is_section = |name: &&str| {
-        config.get(name).is_none_or(|node| matches!(node.value, Value::Mapping(_)) || !python::truthy(&node.value))
-    };
-    TIMING.iter().chain(limits).chain(sync_node_lag).chain(timeouts).all(is_number)
-        && ["postgresql", "standby_cluster"].iter().all(is_section)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! Configuration as Patroni reads it.
 
+pub mod effective;
 pub mod global;
 pub mod schema;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::input::RawFile;
-use crate::input::source_map::SourceId;
+use crate::input::source_map::{SourceId, SourceMap};
 use crate::model::snapshot::{
     ClusterSnapshot, Dcs, DcsKey, DcsKind, DcsServer, LocalConfiguration, RawValue, RestAnswer, Skipped, Snapshot, View,
 };
@@ -14,12 +14,15 @@ use crate::parse::document::{
 use crate::parse::dump::paths::Stat;
 use crate::parse::dump::{DumpedKey, KeyDump, KeyPath, StoredValue};
 use crate::parse::tree::Node;
-use crate::parse::{json, python, secrets};
+use crate::parse::{json, python, secrets, yaml};
 
 /// `namespace` where nothing tells another one.
 ///
 /// Source: patroni/dcs/__init__.py, `AbstractDCS.__init__`, 4.1.5.
 const DEFAULT_NAMESPACE: &str = "service";
+
+/// The source of trees that belong to no [`SourceMap`] yet.
+const NOWHERE: SourceId = SourceId(u32::MAX);
 
 /// Why files make no snapshot; whoever chose them is to blame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
@@ -71,6 +74,46 @@ impl Snapshot {
         }
         assembly.finish()
     }
+}
+
+impl Snapshot {
+    /// Reads a file as a local configuration, whatever it holds; it does not join [`Snapshot::configurations`].
+    pub fn read_configuration(&mut self, file: RawFile) -> LocalConfiguration {
+        let (text, tree) = match yaml::decode(NOWHERE, &file.bytes) {
+            Ok(text) => (text.to_owned(), yaml::parse(NOWHERE, text)),
+            Err(mut error) => {
+                // The bad byte has become U+FFFD, three bytes long.
+                error.span.end = error.span.start + '\u{fffd}'.len_utf8();
+                (String::from_utf8_lossy(&file.bytes).into_owned(), Err(error))
+            }
+        };
+        self.local_configuration(&file.name, Configuration { text, tree })
+    }
+
+    fn local_configuration(&mut self, file: &str, configuration: Configuration) -> LocalConfiguration {
+        let Configuration { text, tree } = configuration;
+        let source = self.sources.add(file, text.as_str());
+        let (mut document, error) = match tree {
+            Ok(tree) => (Some(tree), None),
+            Err(mut error) => {
+                error.span.source = source;
+                (None, Some(error))
+            }
+        };
+        if let Some(tree) = &mut document {
+            tree.rebase(source);
+        }
+        hide(&mut self.sources, source, &text, document.as_mut());
+        let string = |name: &str| document.as_ref().and_then(|tree| tree.get(name)).and_then(Node::as_str);
+        let (scope, node) = (string("scope").map(str::to_owned), string("name").map(str::to_owned));
+        LocalConfiguration { source, node, scope, document, error }
+    }
+}
+
+/// Hides the secrets of a text and its tree.
+fn hide(sources: &mut SourceMap, source: SourceId, text: &str, tree: Option<&mut Node>) {
+    let spans = tree.map(secrets::conceal).unwrap_or_default();
+    sources.mask(source, secrets::mask(text, &spans));
 }
 
 /// Namespace, scope and Citus group.
@@ -311,8 +354,7 @@ impl Assembly {
     }
 
     fn hide(&mut self, source: SourceId, text: &str, tree: Option<&mut Node>) {
-        let spans = tree.map(secrets::conceal).unwrap_or_default();
-        self.snapshot.sources.mask(source, secrets::mask(text, &spans));
+        hide(&mut self.snapshot.sources, source, text, tree);
     }
 
     /// Adds the clusters that only configurations, REST answers or descriptions of captures name.
@@ -508,23 +550,10 @@ impl Assembly {
     }
 
     fn add_configurations(&mut self) {
-        for (file, Configuration { text, tree }) in std::mem::take(&mut self.configurations) {
-            let source = self.snapshot.sources.add(file.clone(), text.as_str());
-            let (mut document, error) = match tree {
-                Ok(tree) => (Some(tree), None),
-                Err(mut error) => {
-                    error.span.source = source;
-                    (None, Some(error))
-                }
-            };
-            if let Some(tree) = &mut document {
-                tree.rebase(source);
-            }
-            self.hide(source, &text, document.as_mut());
-            let string = |name: &str| document.as_ref().and_then(|tree| tree.get(name)).and_then(Node::as_str);
-            let scope = string("scope").map(str::to_owned);
-            let node = string("name").map(str::to_owned).or_else(|| self.node_by_file(&file));
-            self.snapshot.configurations.push(LocalConfiguration { source, node, scope, document, error });
+        for (file, configuration) in std::mem::take(&mut self.configurations) {
+            let mut configuration = self.snapshot.local_configuration(&file, configuration);
+            configuration.node = configuration.node.or_else(|| self.node_by_file(&file));
+            self.snapshot.configurations.push(configuration);
         }
     }
 

@@ -168,7 +168,9 @@ impl Constructor<'_> {
             let value = self.node(pair.value, depth + 1)?;
             entries.push(Entry { key, value, merged: pair.merged });
         }
-        Ok(Mapping { entries })
+        let mut mapping = Mapping { entries };
+        mapping.unify_keys();
+        Ok(mapping)
     }
 
     /// The key `=`, which is a string there, though it is refused as a value.

@@ -1,0 +1,123 @@
+//! Which files, which dynamic configuration and which release make the configuration of one node.
+
+use crate::model::cluster::Raised;
+use crate::model::config::effective::{Effective, Environment, Given, effective};
+use crate::model::snapshot::{ClusterSnapshot, LocalConfiguration, RestAnswer, Snapshot};
+use crate::model::version::PatroniVersion;
+use crate::parse::document::ViewKind;
+use crate::parse::tree::Node;
+use crate::parse::yaml::YamlError;
+
+/// What one node's configuration is made of.
+#[derive(Clone, Debug)]
+pub struct NodeConfiguration<'a> {
+    /// `name`, if it is known.
+    pub name: Option<String>,
+    /// The configuration files in the order in which Patroni reads them; `None` without any.
+    pub files: Option<Vec<&'a LocalConfiguration>>,
+    /// The value of `/config`, if it is known.
+    pub dynamic: Option<&'a Node>,
+    /// The release.
+    pub version: PatroniVersion,
+    /// Whether the release is told, by the input or the user; otherwise it is the newest one.
+    pub is_version_told: bool,
+}
+
+/// The nodes whose configuration files the input holds, one for each file.
+pub fn nodes(snapshot: &Snapshot, version: Option<PatroniVersion>) -> Vec<NodeConfiguration<'_>> {
+    let configurations = snapshot.configurations.iter();
+    configurations.map(|configuration| NodeConfiguration::new(snapshot, Some(vec![configuration]), version)).collect()
+}
+
+impl<'a> NodeConfiguration<'a> {
+    /// A node with these configuration files; what else is known of it is looked up in the snapshot.
+    pub fn new(
+        snapshot: &'a Snapshot,
+        files: Option<Vec<&'a LocalConfiguration>>,
+        version: Option<PatroniVersion>,
+    ) -> Self {
+        let all = files.as_deref().unwrap_or_default();
+        let last =
+            |field: fn(&LocalConfiguration) -> &Option<String>| all.iter().rev().find_map(|file| field(file).clone());
+        let (name, scope) = (last(|file| &file.node), last(|file| &file.scope));
+        let cluster = cluster(snapshot, all, scope.as_deref());
+        let told = version.or_else(|| cluster.and_then(|cluster| told_version(cluster, name.as_deref())));
+        Self {
+            dynamic: cluster.and_then(dynamic),
+            version: told.unwrap_or_else(PatroniVersion::newest),
+            is_version_told: told.is_some(),
+            name,
+            files,
+        }
+    }
+
+    /// Why PyYAML refuses a file, if it does.
+    pub fn refused(&self) -> Option<(&'a LocalConfiguration, &'a YamlError)> {
+        let files = self.files.as_deref().unwrap_or_default();
+        files.iter().find_map(|file| Some((*file, file.error.as_ref()?)))
+    }
+
+    /// The configuration that the node's daemon uses.
+    ///
+    /// # Errors
+    ///
+    /// Patroni raises an exception, and does not start.
+    pub fn effective(&self, environment: Option<&Environment>) -> Result<Effective, Raised> {
+        if let Some((_, error)) = self.refused() {
+            return Err(Raised::new("YAMLError", error.message.clone()));
+        }
+        let documents: Option<Vec<&Node>> =
+            self.files.as_ref().map(|files| files.iter().filter_map(|file| file.document.as_ref()).collect());
+        effective(&Given { files: documents.as_deref(), environment, dynamic: self.dynamic, version: self.version })
+    }
+}
+
+/// The cluster that the files speak of; the only one, if they speak of none.
+fn cluster<'a>(
+    snapshot: &'a Snapshot,
+    files: &[&LocalConfiguration],
+    scope: Option<&str>,
+) -> Option<&'a ClusterSnapshot> {
+    let namespace = files.iter().rev().find_map(|file| file.document.as_ref()?.get("namespace")?.as_str());
+    let namespace = namespace.map_or("service", |namespace| namespace.trim_matches('/'));
+    let fits = |cluster: &&ClusterSnapshot| match scope {
+        Some(scope) => {
+            // The answer of `GET /config` does not tell its cluster.
+            cluster.scope.is_empty() || cluster.scope == scope && cluster.namespace == namespace
+        }
+        None => true,
+    };
+    let mut fitting = snapshot.clusters.iter().filter(fits).filter(|cluster| dynamic(cluster).is_some());
+    let first = fitting.next().or_else(|| snapshot.clusters.iter().find(fits))?;
+    (scope.is_some() || fitting.next().is_none()).then_some(first)
+}
+
+/// The value of `/config`, as the DCS or a member tells it.
+fn dynamic(cluster: &ClusterSnapshot) -> Option<&Node> {
+    match &cluster.dcs {
+        Some(dcs) => dcs.keys.get("config")?.json.as_ref(),
+        None => cluster.views.get(&ViewKind::Config).map(|view| &view.tree),
+    }
+}
+
+/// The release that a member tells; of an unknown member the one that all others tell.
+fn told_version(cluster: &ClusterSnapshot, name: Option<&str>) -> Option<PatroniVersion> {
+    let keys = cluster.dcs.iter().flat_map(|dcs| &dcs.keys);
+    let of_keys = keys.filter_map(|(key, value)| {
+        let member = key.strip_prefix("members/")?;
+        Some((member, value.json.as_ref()?.get("version")?.as_str()?.parse().ok()?))
+    });
+    let of_answers = cluster.rest.iter().filter_map(|(member, answer)| match answer {
+        RestAnswer::Answered { json, .. } => {
+            Some((member.as_str(), json.as_ref()?.at(&["patroni", "version"])?.as_str()?.parse().ok()?))
+        }
+        RestAnswer::Unreachable { .. } => None,
+    });
+    let told: Vec<(&str, PatroniVersion)> = of_keys.chain(of_answers).collect();
+    let own = told.iter().find(|(member, _)| Some(*member) == name).map(|(_, version)| *version);
+    let all_the_same = || {
+        let (_, first) = told.first()?;
+        told.iter().all(|(_, version)| version == first).then_some(*first)
+    };
+    own.or_else(all_the_same)
+}
