@@ -26,7 +26,7 @@ fn every_page_fires_on_its_bad_examples_and_is_silent_on_the_good_ones() {
         for example in examples {
             let place = format!("{} {} '{}'", rule.code(), rule.slug(), example.heading);
             let snapshot = example.snapshot();
-            let mut found = findings(&registry, &snapshot, example.patroni_version.clone());
+            let mut found = findings_of(&registry, &snapshot, &example);
             let is_other_bug = |code: &str| {
                 rule.group() == "bugs"
                     && code != rule.code()
@@ -63,7 +63,7 @@ fn bad_examples_are_explained() {
     for rule in registry.rules() {
         for example in examples(rule.markdown()).into_iter().filter(|example| example.is_bad) {
             let snapshot = example.snapshot();
-            let found = findings(&registry, &snapshot, example.patroni_version.clone());
+            let found = findings_of(&registry, &snapshot, &example);
             let text = groups.entry(rule.group()).or_default();
             for finding in found.iter().filter(|finding| finding.code == rule.code()) {
                 text.push_str(&shown(&snapshot, std::slice::from_ref(finding)));
@@ -260,7 +260,14 @@ fn user_pages_extend_the_rules() {
 }
 
 fn findings(registry: &Registry, snapshot: &Snapshot, patroni_version: Option<String>) -> Vec<Finding> {
-    let judgements = check(registry, snapshot, &Options { patroni_version });
+    let example = Example { patroni_version, ..Example::default() };
+    findings_of(registry, snapshot, &example)
+}
+
+fn findings_of(registry: &Registry, snapshot: &Snapshot, example: &Example) -> Vec<Finding> {
+    let options =
+        Options { patroni_version: example.patroni_version.clone(), postgres_version: example.postgres_version };
+    let judgements = check(registry, snapshot, &options);
     judgements.iter().flat_map(|(_, _, outcome)| found(outcome)).collect()
 }
 

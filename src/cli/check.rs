@@ -6,7 +6,7 @@ use patrolint::report::check::{Report, json, text};
 use patrolint::rules::Options;
 use patrolint::rules::finding::Severity;
 
-use crate::cli::input_options::InputOptions;
+use crate::cli::input_options::{InputOptions, PostgresOption};
 use crate::cli::output_options::{Format, OutputOptions};
 use crate::cli::rule_options::RuleOptions;
 use crate::cli::{Exit, Failure};
@@ -17,6 +17,9 @@ use crate::cli::{Exit, Failure};
 pub struct Arguments {
     #[command(flatten)]
     input: InputOptions,
+
+    #[command(flatten)]
+    postgres: PostgresOption,
 
     #[command(flatten)]
     output: OutputOptions,
@@ -79,7 +82,10 @@ impl FailOn {
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let snapshot = arguments.input.load()?;
     let registry = arguments.rules.registry()?;
-    let options = Options { patroni_version: arguments.input.one_release()?.map(|version| version.to_string()) };
+    let options = Options {
+        patroni_version: arguments.input.one_release()?.map(|version| version.to_string()),
+        postgres_version: arguments.postgres.postgres_version,
+    };
     let (judgements, suppressed) = patrolint::rules::check_and_count(&registry, &snapshot, &options);
     let report = Report::new(&snapshot, judgements, suppressed);
     let mut out = Vec::new();

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use patrolint::input::offline;
+use patrolint::model::postgresql::version::PostgresVersion;
 use patrolint::model::snapshot::{ClusterSnapshot, Snapshot, SnapshotError};
 use patrolint::model::version::{PatroniVersion, VersionError};
 
@@ -29,6 +30,15 @@ pub struct InputOptions {
     /// Judge as if every node and patronictl were of this Patroni release, for example 4.0.6; predict also takes all
     #[arg(long, value_name = "VERSION")]
     pub patroni_version: Option<Release>,
+}
+
+/// Option of the commands to which the version of PostgreSQL makes a difference.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub struct PostgresOption {
+    /// Judge as if every node ran this PostgreSQL, for example 16 or 16.4; default: what REST answers and paths tell
+    #[arg(long, value_name = "VERSION")]
+    pub postgres_version: Option<PostgresVersion>,
 }
 
 /// The release to judge with.

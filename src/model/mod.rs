@@ -5,6 +5,7 @@
 pub mod behaviour;
 pub mod cluster;
 pub mod config;
+pub mod postgresql;
 pub mod snapshot;
 pub mod time;
 pub mod version;

@@ -112,6 +112,21 @@ pub fn parse_int(value: &Value, base_unit: Option<&str>) -> Option<i128> {
     if unit.is_empty() { number.round() } else { convert_to_base_unit(number, unit, base_unit?)?.round() }
 }
 
+/// `patroni.utils.parse_real(value, base_unit)`; `None` where it gives `None` or raises.
+///
+/// Source: patroni/utils.py, `parse_real`, 4.1.5.
+pub fn parse_real(value: &Value, base_unit: Option<&str>) -> Option<f64> {
+    let text = str(value);
+    let (number, unit) = strtod(&text)?;
+    match strip(unit) {
+        "" => Some(number),
+        unit => match convert_to_base_unit(Number::Float(number), unit, base_unit?)? {
+            Number::Int(number) => Some(number as f64),
+            Number::Float(number) => Some(number),
+        },
+    }
+}
+
 /// `type(value).__name__`
 pub fn type_name(value: &Value) -> &'static str {
     match value {

@@ -57,7 +57,7 @@ pub fn mask(text: &str, spans: &[Span]) -> String {
 
 /// Whether the value below a key of this name is a secret: passwords, tokens and the like, not paths to files that hold
 /// them, nor settings about them.
-pub(super) fn is_secret_key(key: &str) -> bool {
+pub fn is_secret_key(key: &str) -> bool {
     const PARTS: [&str; 12] = [
         "password",
         "passwd",
@@ -73,7 +73,7 @@ pub(super) fn is_secret_key(key: &str) -> bool {
         "authdata",
     ];
     const ENDS: [&str; 3] = ["pass", "pwd", "passw"];
-    const WHOLE: [&str; 2] = ["pw", "auth"];
+    const WHOLE: [&str; 3] = ["pw", "auth", "auths"];
     const HARMLESS: [&str; 6] =
         ["servertokens", "passwordencryption", "commandsupportsreload", "pgpass", "bypass", "secretname"];
     const PATHS: [&str; 3] = ["file", "path", "dir"];
@@ -87,12 +87,59 @@ pub(super) fn is_secret_key(key: &str) -> bool {
     names_secret && !ends_with(&HARMLESS) && !ends_with(&PATHS)
 }
 
+/// Sections that hold the credentials of a role: whatever stands there and is not known to be harmless is a secret, such as
+/// `superuser: postgres:secret`.
+const CREDENTIALS: [&str; 4] = ["authentication", "superuser", "replication", "rewind"];
+
+/// What a section of credentials holds besides them.
+const BESIDE_CREDENTIALS: [&str; 11] = [
+    "username",
+    "user",
+    "sslmode",
+    "sslcert",
+    "sslkey",
+    "sslrootcert",
+    "sslcrl",
+    "sslcrldir",
+    "gssencmode",
+    "channel_binding",
+    "sslnegotiation",
+];
+
+/// Tells of an entry below a section of this name, if it is one of credentials, whether its value can only be a secret.
+fn is_stray_secret(section: &str, key: Option<&str>, value: &Value) -> bool {
+    let is_collection = matches!(value, Value::Sequence(_) | Value::Mapping(_));
+    let is_known = key.is_some_and(|key| BESIDE_CREDENTIALS.contains(&key));
+    (CREDENTIALS.contains(&section) && !is_known || section == "users") && !is_collection
+}
+
+fn conceal_section(section: &str, node: &mut Node, found: &mut Found) {
+    match &mut node.value {
+        Value::Mapping(mapping) => {
+            for entry in &mut mapping.entries {
+                if is_stray_secret(section, entry.key.as_str(), &entry.value.value) {
+                    conceal_below(&mut entry.value, true, found);
+                }
+            }
+        }
+        Value::Sequence(items) => {
+            let strays = items.iter_mut().filter(|item| is_stray_secret(section, None, &item.value));
+            strays.for_each(|item| conceal_below(item, true, found));
+        }
+        value if is_stray_secret(section, None, value) => conceal_below(node, true, found),
+        _ => {}
+    }
+}
+
 fn conceal_below(node: &mut Node, is_secret: bool, found: &mut Found) {
     match &mut node.value {
         Value::Sequence(items) => items.iter_mut().for_each(|item| conceal_below(item, is_secret, found)),
         Value::Mapping(mapping) => {
             for entry in &mut mapping.entries {
                 let names_secret = matches!(&entry.key.value, Value::String(key) if is_secret_key(key));
+                if let Some(name) = entry.key.as_str().map(str::to_owned) {
+                    conceal_section(&name, &mut entry.value, found);
+                }
                 conceal_below(&mut entry.key, is_secret, found);
                 conceal_below(&mut entry.value, is_secret || names_secret, found);
             }
@@ -149,7 +196,7 @@ fn pattern(pattern: &str) -> Regex {
 
 /// What every secret that [`ranges`] finds has nearby; most texts have none of it.
 static TRACE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?i)pass|pwd|pw|secret|token|credential|[_-]?key|auth|://|-----BEGIN"));
+    LazyLock::new(|| pattern(r"(?i)pass|pwd|pw|secret|token|credential|[_-]?key|auth|superuser|rewind|://|-----BEGIN"));
 
 /// A name with `=` or `:` behind it, in any quotes; or an option of a command.
 static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
@@ -160,6 +207,11 @@ static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
 
 static URL: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@"']*:(?P<password>[^\s/?\#"']*|[^\s"'@]*)@"#));
+
+/// A section of credentials whose value stands on its line.
+static CREDENTIAL: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r#"(?m)^[ \t#-]*["']?(?:authentication|superuser|rewind)["']?[ \t]*:[ \t]+(?P<value>[^\s{\[&*#][^\r\n]*)"#)
+});
 
 static SQL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"(?is)\bpassword\s+(?P<password>(?:E|U&)?'(?:[^'\\]|\\.|'')*'?|\$(\w*)\$.*?(?:\$\w*\$|\z))")
@@ -198,6 +250,8 @@ fn ranges(text: &str) -> Vec<Range<usize>> {
             ranges.push(password.range());
         }
     }
+    let credentials = CREDENTIAL.captures_iter(text).filter_map(|captures| captures.name("value"));
+    ranges.extend(credentials.map(|found| found.range()));
     ranges.extend(SQL.captures_iter(text).filter_map(|captures| captures.name("password")).map(|found| found.range()));
     ranges
         .extend(PRIVATE_KEY.captures_iter(text).filter_map(|captures| captures.name("key")).map(|found| found.range()));
@@ -350,6 +404,25 @@ mod tests {
         ] {
             assert!(!is_secret_key(key), "{key}");
         }
+    }
+
+    #[test]
+    fn credentials_in_other_forms() {
+        let check = |text: &str, expect: &str| {
+            let mut node = yaml::parse(SourceId(0), text).expect("valid YAML");
+            let spans = conceal(&mut node);
+            assert_eq!(mask(text, &spans), expect.replace('·', "*"), "{text}");
+        };
+        check("authentication: admin:hunter2\n", "authentication: ·············\n");
+        check("superuser: [postgres, hunter2]\n", "superuser: [········, ·······]\n");
+        check("authentication: {postgres: hunter2}\n", "authentication: {postgres: ·······}\n");
+        check("users: {admin: hunter2}\n", "users: {admin: ·······}\n");
+        check(
+            "superuser: {username: postgres, sslmode: require}\n",
+            "superuser: {username: postgres, sslmode: require}\n",
+        );
+        check("replication: [{usename: standby}]\n", "replication: [{usename: standby}]\n");
+        check_mask("# authentication: admin:hunter2\n\t{", "# authentication: ·············\n\t{");
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub mod catalogue;
 pub mod check;
 pub mod configuration;
 mod excerpt;
+pub mod json_schema;
+pub mod key_table;
 pub mod page;
 pub mod palette;
 pub mod prediction;

@@ -2,19 +2,20 @@
 //!
 //! Below a heading that starts with `Bad` or `Good`, every fenced block is an input, named by its info string:
 //!
-//! - `yaml patroni.yml`: a configuration file, to which `name`, `scope` and a DCS section are added where it lacks them;
+//! - `yaml patroni.yml`: a configuration file, to which what every file needs is added where it lacks it;
 //!   `yaml patroni.yml whole`: the file as it stands;
 //! - `text dcs:/service/demo`: keys of a DCS, one per line, the key relative to the scope, a blank, the value;
 //! - `json rest:pg2`: the body of `GET /patroni` of a member; `text rest:pg2 unreachable`: the reason why it has none.
 //!
 //! A line of blanks and `^` marks what the finding underlines in the line above it, and is no part of the input. A
-//! heading may name a Patroni release to assume: `## Bad (Patroni 3.1.2)`.
+//! heading may name a release to assume: `## Bad (Patroni 3.1.2)`, `## Bad (PostgreSQL 16)`.
 
 use crate::input::source_map::SourceMap;
+use crate::model::postgresql::version::PostgresVersion;
 use crate::model::snapshot::{
     ClusterSnapshot, Dcs, DcsKey, DcsKind, LocalConfiguration, RawValue, RestAnswer, Snapshot,
 };
-use crate::parse::tree::Node;
+use crate::parse::tree::{Node, Value};
 use crate::parse::{json, secrets, yaml};
 
 /// One example of a page.
@@ -26,6 +27,8 @@ pub struct Example {
     pub is_bad: bool,
     /// The Patroni release to assume, if the heading names one.
     pub patroni_version: Option<String>,
+    /// The version of PostgreSQL to assume, if the heading names one.
+    pub postgres_version: Option<PostgresVersion>,
     /// The inputs: name and text.
     pub inputs: Vec<(String, String)>,
     /// What must be underlined: name of the source, line, first column and the column after the last one, all from 1.
@@ -41,11 +44,12 @@ pub fn examples(markdown: &str) -> Vec<Example> {
         if let Some(heading) = line.strip_prefix("## ").or_else(|| line.strip_prefix("### ")) {
             is_example = heading.starts_with("Bad") || heading.starts_with("Good");
             if is_example {
-                let release = heading.split_once("(Patroni ").and_then(|(_, rest)| rest.split_once(')'));
+                let named = |software| Some(heading.split_once(software)?.1.split_once(')')?.0);
                 examples.push(Example {
                     heading: heading.to_owned(),
                     is_bad: heading.starts_with("Bad"),
-                    patroni_version: release.map(|(release, _)| release.to_owned()),
+                    patroni_version: named("(Patroni ").map(str::to_owned),
+                    postgres_version: named("(PostgreSQL ").and_then(|version| version.parse().ok()),
                     ..Example::default()
                 });
             }
@@ -110,7 +114,7 @@ impl Example {
             } else {
                 let (name, text) = match name.strip_suffix(" whole") {
                     Some(name) => (name, text.clone()),
-                    None => (name.as_str(), completed(text)),
+                    None => (name.as_str(), completed(text, snapshot.configurations.len() + 1)),
                 };
                 let configuration = configuration(&mut snapshot.sources, name, &text);
                 snapshot.configurations.push(configuration);
@@ -123,8 +127,9 @@ impl Example {
     }
 }
 
-/// A configuration with what every file needs and the example is not about.
-fn completed(text: &str) -> String {
+/// A configuration with what every file needs and the example is not about, below [`REST`] what lies deeper; the
+/// addresses are those of the node with this number.
+fn completed(text: &str, node: usize) -> String {
     let has = |key: &str| text.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
     let mut text = text.to_owned();
     for (key, line) in [("name", "name: pg1\n"), ("scope", "scope: demo\n")] {
@@ -132,10 +137,47 @@ fn completed(text: &str) -> String {
             text.push_str(line);
         }
     }
-    if !["etcd", "etcd3", "consul", "zookeeper", "kubernetes"].into_iter().any(has) {
+    if !["etcd", "etcd3", "consul", "zookeeper", "kubernetes", "raft", "exhibitor"].into_iter().any(has) {
         text.push_str("etcd3:\n  hosts: [10.0.0.11:2379, 10.0.0.12:2379, 10.0.0.13:2379]\n");
     }
-    text
+    text + &REST.replace("10.0.0.1:", &format!("10.0.0.{node}:"))
+}
+
+/// Name of the key that holds what is put into an example's sections; it is no part of the document.
+const COMPLETION: &str = "x-completion";
+
+const REST: &str = "\
+x-completion:
+  restapi: {listen: '127.0.0.1:8008', connect_address: '10.0.0.1:8008'}
+  bootstrap: {dcs: {}}
+  postgresql:
+    listen: '10.0.0.1:5432'
+    connect_address: '10.0.0.1:5432'
+    data_dir: /data
+    authentication: {superuser: {username: postgres}, replication: {username: replicator}}
+";
+
+/// Moves what stands below [`COMPLETION`] to where the document lacks it; but no example needs a `bootstrap`.
+fn complete(document: &mut Node) {
+    let Value::Mapping(root) = &mut document.value else { return };
+    let position = root.entries.iter().position(|entry| entry.key.as_str() == Some(COMPLETION));
+    let Some(index) = position else { return };
+    let mut completion = root.entries.remove(index).value;
+    if let (None, Value::Mapping(sections)) = (root.get("bootstrap"), &mut completion.value) {
+        sections.entries.retain(|entry| entry.key.as_str() != Some("bootstrap"));
+    }
+    fill(document, completion);
+}
+
+fn fill(node: &mut Node, completion: Node) {
+    let (Value::Mapping(mapping), Value::Mapping(more)) = (&mut node.value, completion.value) else { return };
+    for entry in more.entries {
+        let name = entry.key.as_str().unwrap_or_default().to_owned();
+        match mapping.entries.iter_mut().rev().find(|known| known.key.as_str() == Some(&name)) {
+            Some(known) => fill(&mut known.value, entry.value),
+            None => mapping.entries.push(entry),
+        }
+    }
 }
 
 fn dcs_key(sources: &mut SourceMap, prefix: &str, key: &str, value: &str) -> DcsKey {
@@ -157,6 +199,7 @@ fn configuration(sources: &mut SourceMap, name: &str, text: &str) -> LocalConfig
         Ok(document) => (Some(document), None),
         Err(error) => (None, Some(error)),
     };
+    document.iter_mut().for_each(complete);
     let spans = document.as_mut().map(secrets::conceal).unwrap_or_default();
     sources.mask(source, secrets::mask(text, &spans));
     let field = |name: &str| document.as_ref()?.get(name)?.as_str().map(str::to_owned);

@@ -8,6 +8,7 @@ use crate::input::source_map::SourceId;
 use crate::model::behaviour::Behaviours;
 use crate::model::cluster::{Cluster, Member, MemberStatus, Raised};
 use crate::model::config::global::{DEFAULT_LOOP_WAIT, DEFAULT_RETRY_TIMEOUT, DEFAULT_TTL, GlobalConfig};
+use crate::model::postgresql::version::PostgresVersion;
 use crate::model::snapshot::{ClusterSnapshot, DcsKind, LocalConfiguration, RestAnswer, Snapshot};
 use crate::model::version::PatroniVersion;
 use crate::parse::python;
@@ -29,6 +30,10 @@ pub struct Scene<'a> {
     pub patroni: Option<PatroniVersion>,
     /// The release that every member counts as, if one was given.
     pub given_version: Option<PatroniVersion>,
+    /// The version of PostgreSQL that every node counts as, if one was given.
+    pub given_postgres: Option<PostgresVersion>,
+    /// Whether this is the first cluster of the input, at which rules on all of it are judged.
+    is_first: bool,
     base: BTreeMap<String, Value>,
     members: BTreeMap<String, Value>,
     /// The configuration files in the same order, as expressions see them.
@@ -69,7 +74,9 @@ impl<'a> Subjects<'a> {
         let both = each.contains(&Each::Configurations);
         each.iter().flat_map(move |each| {
             let subjects = match each {
-                Each::Cluster => &self.cluster,
+                Each::Cluster => &self.cluster[..],
+                Each::Input if self.scene.is_first => &self.cluster,
+                Each::Input => &[],
                 Each::Members => &self.members,
                 Each::Configurations => &self.configurations,
                 Each::Dynamics => &self.dynamics,
@@ -96,8 +103,14 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// Puts the input together; `version` is the release that every member counts as, if one was given.
-    pub fn all(snapshot: &'a Snapshot, version: Option<PatroniVersion>) -> Vec<Self> {
+    /// Puts the input together; `version` is the release that every member counts as, and `postgres` the version of
+    /// PostgreSQL, if they were given.
+    pub fn all(
+        snapshot: &'a Snapshot,
+        version: Option<PatroniVersion>,
+        postgres: Option<PostgresVersion>,
+    ) -> Vec<Self> {
+        let scene = |cluster, configurations| Self::new(snapshot, cluster, configurations, version, postgres);
         let mut taken = vec![false; snapshot.configurations.len()];
         let mut scenes = Vec::new();
         for cluster in &snapshot.clusters {
@@ -110,7 +123,7 @@ impl<'a> Scene<'a> {
                 }
             }
             let is_known = cluster.dcs.is_some() || !cluster.rest.is_empty();
-            scenes.push(Self::new(snapshot, is_known.then_some(cluster), configurations, version));
+            scenes.push(scene(is_known.then_some(cluster), configurations));
         }
         let mut alone: Vec<(ClusterName<'_>, Vec<&LocalConfiguration>)> = Vec::new();
         for (index, configuration) in snapshot.configurations.iter().enumerate().filter(|(index, _)| !taken[*index]) {
@@ -120,7 +133,10 @@ impl<'a> Scene<'a> {
                 None => alone.push((key, vec![&snapshot.configurations[index]])),
             }
         }
-        scenes.extend(alone.into_iter().map(|(_, members)| Self::new(snapshot, None, members, version)));
+        scenes.extend(alone.into_iter().map(|(_, members)| scene(None, members)));
+        if let Some(first) = scenes.first_mut() {
+            first.is_first = true;
+        }
         scenes
     }
 
@@ -129,6 +145,7 @@ impl<'a> Scene<'a> {
         cluster: Option<&'a ClusterSnapshot>,
         configurations: Vec<&'a LocalConfiguration>,
         given_version: Option<PatroniVersion>,
+        given_postgres: Option<PostgresVersion>,
     ) -> Self {
         let mut scene = Self {
             snapshot,
@@ -137,6 +154,8 @@ impl<'a> Scene<'a> {
             loaded: None,
             patroni: None,
             given_version,
+            given_postgres,
+            is_first: false,
             base: BTreeMap::new(),
             members: BTreeMap::new(),
             files: Vec::new(),
@@ -212,6 +231,27 @@ impl<'a> Scene<'a> {
             .or_else(|| self.rest_json(name).and_then(|rest| rest.at(&["patroni", "version"])))
             .and_then(Node::as_str);
         self.given_version.or_else(|| told.and_then(|text| text.parse().ok()))
+    }
+
+    /// The version of PostgreSQL on a node: the one given, else what its REST API tells, else what its paths tell.
+    pub fn node_postgres(&self, node: Option<&str>, file: Option<&LocalConfiguration>) -> Option<PostgresVersion> {
+        let told = || {
+            let tree::Value::Int(number) = self.rest_json(node?)?.get("server_version")?.value else { return None };
+            PostgresVersion::of_number(number)
+        };
+        let by_path = || {
+            let postgresql = file?.document.as_ref()?.get("postgresql")?;
+            ["bin_dir", "data_dir"].iter().find_map(|name| PostgresVersion::of_path(postgresql.get(name)?.as_str()?))
+        };
+        self.given_postgres.or_else(told).or_else(by_path)
+    }
+
+    /// The version of PostgreSQL in the cluster: the leader's, else that of any other node.
+    fn postgres(&self) -> Option<PostgresVersion> {
+        let of_leader = || self.leader().and_then(|leader| self.node_postgres(Some(leader), None));
+        let answering = || self.cluster?.rest.keys().find_map(|name| self.node_postgres(Some(name), None));
+        let by_path = || self.configurations.iter().find_map(|file| self.node_postgres(None, Some(file)));
+        self.given_postgres.or_else(of_leader).or_else(answering).or_else(by_path)
     }
 
     /// The dynamic configuration in the DCS.
@@ -464,6 +504,12 @@ impl<'a> Subject<'a> {
     pub fn global(&self) -> Option<GlobalConfig> {
         let dynamic = self.dynamic?;
         Some(GlobalConfig::read(dynamic.node.as_mapping(), Behaviours::of(self.scene.version())))
+    }
+
+    /// The version of PostgreSQL that this is about; `None` when nothing tells.
+    pub fn postgres(&self) -> Option<PostgresVersion> {
+        let own = self.configuration.and_then(|file| self.scene.node_postgres(file.node.as_deref(), Some(file)));
+        own.or_else(|| self.scene.postgres())
     }
 
     /// Which of the evidence is missing, in words.

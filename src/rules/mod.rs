@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use minijinja::value::merge_maps;
 use minijinja::{ErrorKind, Value};
 
+use crate::model::postgresql::version::PostgresVersion;
 use crate::model::snapshot::Snapshot;
 use crate::rules::facts::{Scene, Subject, Subjects};
 use crate::rules::finding::{Finding, Label, Outcome, Severity};
@@ -33,6 +34,8 @@ use crate::rules::registry::{Registry, Rule};
 pub struct Options {
     /// The Patroni release that every member counts as, for example `4.0.6`; default: what the input tells.
     pub patroni_version: Option<String>,
+    /// The version of PostgreSQL that every node counts as; default: what the input tells.
+    pub postgres_version: Option<PostgresVersion>,
 }
 
 /// So many findings of a rule in one text, member or cluster are spelt out, and the others counted.
@@ -55,7 +58,7 @@ pub fn check_and_count(
     options: &Options,
 ) -> (Vec<Judgement>, Vec<suppression::Suppressed>) {
     let version = options.patroni_version.as_deref().and_then(|text| text.parse().ok());
-    let scenes = Scene::all(snapshot, version);
+    let scenes = Scene::all(snapshot, version, options.postgres_version);
     let subjects: Vec<Subjects<'_>> = scenes.iter().map(Scene::subjects).collect();
     let mut judgements = Vec::new();
     for rule in registry.rules() {

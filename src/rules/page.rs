@@ -81,6 +81,8 @@ pub enum Each {
     Members,
     /// Every local configuration, as `configuration`.
     Configurations,
+    /// Everything that was read, once, however many clusters it holds.
+    Input,
     /// Every dynamic configuration, as `dynamic`: `/config` of the DCS, or `bootstrap.dcs` of files while there is none.
     Dynamics,
 }
@@ -241,10 +243,11 @@ impl Fields<'_> {
         }
         let each = |name: &String| match name.as_str() {
             "cluster" => Ok(Each::Cluster),
+            "input" => Ok(Each::Input),
             "members" => Ok(Each::Members),
             "configurations" => Ok(Each::Configurations),
             "dynamics" => Ok(Each::Dynamics),
-            _ => Err(self.error_at("each", "each is cluster, members, configurations or dynamics")),
+            _ => Err(self.error_at("each", "each is cluster, input, members, configurations or dynamics")),
         };
         names.iter().map(each).collect()
     }

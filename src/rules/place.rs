@@ -2,7 +2,7 @@
 
 use crate::input::source_map::SourceId;
 use crate::model::snapshot::RestAnswer;
-use crate::parse::tree::{Mapping, Node, Span, Value};
+use crate::parse::tree::{Entry, Mapping, Node, Span, Value};
 use crate::rules::facts::{Scene, Subject};
 
 /// The place that a route names; a part that does not exist is replaced by its nearest existing parent.
@@ -44,6 +44,11 @@ pub fn key(scene: &Scene<'_>, name: &str, path: &[&str]) -> Option<Span> {
     place_in_key(scene, name, path, false).map(|(span, _)| span)
 }
 
+/// A place in a document, or of its nearest existing parent.
+pub fn within(scene: &Scene<'_>, document: &Node, path: &[&str]) -> Span {
+    walk(scene, document, path, false).0
+}
+
 fn place_in_key(scene: &Scene<'_>, name: &str, path: &[&str], wants_key: bool) -> Option<(Span, bool)> {
     let source = scene.key_source(name)?;
     match scene.key_json(name) {
@@ -80,8 +85,14 @@ fn walk(scene: &Scene<'_>, root: &Node, path: &[&str], wants_key: bool) -> (Span
     (place, true)
 }
 
+/// A part of an entry's value, by its beginning: of a collection or of nothing at all the key.
+pub fn beginning(scene: &Scene<'_>, node: &Node, entry: &Entry) -> Span {
+    let is_whole = std::ptr::eq(node, &entry.value);
+    if is_empty(node) || is_whole && is_long(scene, node) { entry.key.span } else { head(scene, node) }
+}
+
 /// A node that may span lines, by its beginning.
-fn head(scene: &Scene<'_>, node: &Node) -> Span {
+pub fn head(scene: &Scene<'_>, node: &Node) -> Span {
     let text = scene.snapshot.sources.get(node.span.source).slice(node.span.start, node.span.end);
     if !text.trim_end().contains('\n') {
         return Span { end: node.span.start + text.trim_end().len(), ..node.span };

@@ -1,9 +1,12 @@
-//! Checks JSON against the part of JSON Schema that the files in `schemas/` use.
+//! Checks JSON against the part of JSON Schema that the files in `schemas/` and `patrolint schema` use.
+
+#![allow(dead_code, reason = "each test uses a part")]
 
 use serde_json::Value;
 
 /// Keywords that say nothing about validity.
-const ANNOTATIONS: [&str; 4] = ["$schema", "$defs", "title", "description"];
+const ANNOTATIONS: [&str; 8] =
+    ["$schema", "$id", "$defs", "title", "description", "default", "deprecated", "writeOnly"];
 
 /// Asserts that `document` is valid and holds no field that the schema does not name.
 #[track_caller]
@@ -16,7 +19,8 @@ pub fn assert_valid(schema_file: &str, document: &Value) {
     assert!(errors.is_empty(), "{schema_file}: {}", errors.join("\n"));
 }
 
-fn validate(root: &Value, schema: &Value, document: &Value, at: &str, errors: &mut Vec<String>) {
+/// Collects what is wrong with `document`. A field that the schema does not name is wrong unless it says more of such fields.
+pub fn validate(root: &Value, schema: &Value, document: &Value, at: &str, errors: &mut Vec<String>) {
     let schema = schema.as_object().expect("a schema is an object");
     for (keyword, expected) in schema {
         let holds = match keyword.as_str() {
@@ -31,6 +35,33 @@ fn validate(root: &Value, schema: &Value, document: &Value, at: &str, errors: &m
             },
             "const" => document == expected,
             "enum" => expected.as_array().expect("a list").contains(document),
+            "anyOf" => expected.as_array().expect("a list").iter().any(|schema| {
+                let mut errors = Vec::new();
+                validate(root, schema, document, at, &mut errors);
+                errors.is_empty()
+            }),
+            "pattern" => document.as_str().is_none_or(|text| {
+                regex::Regex::new(expected.as_str().expect("a text")).expect("a pattern").is_match(text)
+            }),
+            "maximum" => document.as_f64().is_none_or(|number| number <= expected.as_f64().expect("a number")),
+            "multipleOf" => document.as_i64().is_none_or(|number| number % expected.as_i64().expect("a number") == 0),
+            "patternProperties" => true,
+            "additionalProperties" => {
+                let is_named = |name: &str| {
+                    schema.get("properties").is_some_and(|properties| properties.get(name).is_some())
+                        || schema.get("patternProperties").and_then(Value::as_object).is_some_and(|patterns| {
+                            patterns.keys().any(|pattern| regex::Regex::new(pattern).expect("a pattern").is_match(name))
+                        })
+                };
+                for (name, value) in document.as_object().into_iter().flatten().filter(|(name, _)| !is_named(name)) {
+                    match expected {
+                        Value::Bool(true) => {}
+                        Value::Bool(false) => errors.push(format!("{at}/{name} is not in the schema")),
+                        others => validate(root, others, value, &format!("{at}/{name}"), errors),
+                    }
+                }
+                true
+            }
             "minimum" => document.as_f64().is_none_or(|number| expected.as_f64().expect("a number") <= number),
             "required" => expected.as_array().expect("a list").iter().all(|name| {
                 document.as_object().is_none_or(|fields| fields.contains_key(name.as_str().expect("a name")))
@@ -39,6 +70,7 @@ fn validate(root: &Value, schema: &Value, document: &Value, at: &str, errors: &m
                 for (name, value) in document.as_object().into_iter().flatten() {
                     match expected.get(name) {
                         Some(schema) => validate(root, schema, value, &format!("{at}/{name}"), errors),
+                        None if schema.contains_key("additionalProperties") => {}
                         None => errors.push(format!("{at}/{name} is not in the schema")),
                     }
                 }

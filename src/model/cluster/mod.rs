@@ -3,12 +3,14 @@
 mod failover_key;
 mod local;
 mod member;
+mod slot_name;
 mod status;
 mod sync_state;
 
 pub use failover_key::{FailoverKey, ScheduledAt, ScheduledMoment};
 pub use local::LocalState;
 pub use member::{Member, Tags};
+pub use slot_name::slot_name_from_member_name;
 pub use status::{Limitation, MemberStatus, ReportedTimeline};
 pub use sync_state::SyncState;
 

@@ -2,3 +2,4 @@
 
 pub mod effective;
 pub mod global;
+pub mod schema;

@@ -1,11 +1,14 @@
 //! What an expression cannot say: Rust functions that rule pages name.
 
 mod failover;
+mod nodes;
+mod parameters;
 mod placement;
 mod scalars;
 mod schema;
 mod settings;
 mod structure;
+mod values;
 
 use minijinja::Value;
 
@@ -28,35 +31,69 @@ pub type Function = fn(&Subject<'_>) -> Result<Vec<Hit>, Vec<String>>;
 
 /// The functions by the name that pages use, in order.
 const FUNCTIONS: &[(&str, Function)] = &[
+    ("almost_one_cluster", nodes::almost_one_cluster),
     ("boolean_keys", scalars::boolean_keys),
     ("bootstrap_drift", placement::bootstrap_drift),
+    ("broken_addresses", values::broken_addresses),
     ("config_key_shape", failover::config_key_shape),
     ("controlled_parameters", settings::controlled_parameters),
+    ("converted_wal_keep", parameters::converted_wal_keep),
     ("date_scalars", scalars::date_scalars),
+    ("deprecated_keys", values::deprecated_keys),
+    ("different_bootstrap", nodes::different_bootstrap),
+    ("different_credentials", nodes::different_credentials),
+    ("different_dcs_sections", nodes::different_dcs_sections),
+    ("different_endpoints", nodes::different_endpoints),
+    ("different_initdb", nodes::different_initdb),
+    ("different_majors", nodes::different_majors),
+    ("different_parameters", nodes::different_parameters),
+    ("different_rewind", nodes::different_rewind),
+    ("different_tls", nodes::different_tls),
+    ("different_watchdog", nodes::different_watchdog),
+    ("drifting_settings", nodes::drifting_settings),
     ("duplicate_keys", structure::duplicate_keys),
-    ("failsafe_members", failover::failsafe_members),
+    ("duplicate_names", nodes::duplicate_names),
+    ("enforced_feedback", parameters::enforced_feedback),
     ("failover_chance", failover::failover_chance),
+    ("failsafe_members", failover::failsafe_members),
     ("float_identifiers", scalars::float_identifiers),
     ("forbidden_addresses", placement::forbidden_addresses),
+    ("forced_parameters", parameters::forced_parameters),
+    ("idle_archiving", parameters::idle_archiving),
+    ("invalid_values", parameters::invalid_values),
     ("judged_elsewhere", judged_elsewhere),
+    ("keys_of_other_releases", values::keys_of_other_releases),
+    ("keys_without_effect", values::keys_without_effect),
+    ("members_without_file", nodes::members_without_file),
     ("misplaced_keys", placement::misplaced_keys),
+    ("missing_keys", values::missing_keys),
     ("multiple_primaries", failover::multiple_primaries),
     ("not_a_mapping", structure::not_a_mapping),
     ("octal_integers", scalars::octal_integers),
+    ("overridden_settings", parameters::overridden_settings),
     ("parse_error", structure::parse_error),
     ("pending_switchover", failover::pending_switchover),
-    ("secrets_of_other_types", scalars::secrets_of_other_types),
-    ("sexagesimal_integers", scalars::sexagesimal_integers),
-    ("strings_used_as_booleans", scalars::strings_used_as_booleans),
-    ("sync_key_shape", failover::sync_key_shape),
+    ("permanent_slots_of_members", nodes::permanent_slots_of_members),
+    ("recovery_parameters", parameters::recovery_parameters),
+    ("refused_by_the_validator", values::refused_by_the_validator),
     ("rejected_parameters", settings::rejected_parameters),
     ("replication_circles", settings::replication_circles),
     ("rule_lists", settings::rule_lists),
+    ("secrets_of_other_types", scalars::secrets_of_other_types),
+    ("sexagesimal_integers", scalars::sexagesimal_integers),
+    ("shared_addresses", nodes::shared_addresses),
+    ("shared_slots", nodes::shared_slots),
+    ("standby_names", parameters::standby_names),
+    ("strings_used_as_booleans", scalars::strings_used_as_booleans),
+    ("sync_key_shape", failover::sync_key_shape),
     ("trusting_rules", settings::trusting_rules),
+    ("type_mismatches", values::type_mismatches),
+    ("unexpected_parameters", parameters::unexpected_parameters),
+    ("unknown_keys", placement::unknown_keys),
     ("unreadable_integers", settings::unreadable_integers),
     ("unreadable_standby_name", failover::unreadable_standby_name),
     ("unsafe_durability", settings::unsafe_durability),
-    ("unknown_keys", placement::unknown_keys),
+    ("values_out_of_range", values::values_out_of_range),
 ];
 
 /// The function of a name.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::snapshot::LocalConfiguration;
+use crate::model::config::schema as model;
 use crate::parse::python;
-use crate::parse::tree::{Entry, Mapping, Node, Span, Value};
+use crate::parse::tree::{Entry, Node, Span, Value};
 use crate::rules::facts::{Scene, Subject, bootstrap};
 use crate::rules::finding::Label;
 use crate::rules::functions::schema::{self, Home};
@@ -75,64 +75,26 @@ struct Stranger {
 
 fn strangers(subject: &Subject<'_>) -> Vec<Stranger> {
     let mut strangers = Vec::new();
-    match (subject.configuration, subject.dynamic) {
-        (Some(LocalConfiguration { document: Some(document), .. }), _) => {
-            collect(document, "local", "", &mut strangers);
-            if let Some(bootstrap) = subject.configuration.and_then(bootstrap) {
-                collect(bootstrap.node, "dynamic", "bootstrap.dcs", &mut strangers);
-            }
+    schema::visit(subject, &mut |spot| {
+        let is_anchor = spot.section().is_empty() && may_have_any_name(spot.name());
+        if spot.key.is_some() || is_anchor || MAX_STRANGERS <= strangers.len() {
+            return;
         }
-        (None, Some(dynamic)) => collect(dynamic.node, "dynamic", "", &mut strangers),
-        _ => {}
-    }
+        strangers.push(Stranger {
+            span: spot.entry.key.span,
+            key: spot.name().to_owned(),
+            section: spot.shown_section(),
+            value: spot.entry.value.clone(),
+            siblings: model::names_below(spot.document, spot.section()),
+            home: schema::home(spot.document, spot.section(), spot.name()),
+        });
+    });
     strangers
 }
 
-fn collect(node: &Node, kind: &'static str, section: &str, strangers: &mut Vec<Stranger>) {
-    collect_section(node, kind, kind, section, strangers);
-}
-
-/// `path` is the section's place in the schema, `shown` its place in the text.
-fn collect_section(node: &Node, kind: &'static str, path: &str, shown: &str, strangers: &mut Vec<Stranger>) {
-    let (Value::Mapping(mapping), Some(known)) = (&node.value, schema::children(path)) else { return };
-    for entry in mapping.effective().filter(|entry| !entry.merged) {
-        if MAX_STRANGERS <= strangers.len() {
-            return;
-        }
-        let Some(key) = entry.key.as_str() else { continue };
-        let below = |path: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-        if known.contains(&key) {
-            collect_section(&entry.value, kind, &below(path), &below(shown), strangers);
-        } else if !may_have_any_name(path, entry, mapping) {
-            strangers.push(Stranger {
-                span: entry.key.span,
-                key: key.to_owned(),
-                section: shown.to_owned(),
-                value: entry.value.clone(),
-                siblings: known.clone(),
-                home: schema::home(kind, path, key),
-            });
-        }
-    }
-}
-
-/// Sections whose names users choose: bootstrap and replica methods, and anchors to be merged elsewhere.
-fn may_have_any_name(path: &str, entry: &Entry, mapping: &Mapping) -> bool {
-    let key = entry.key.as_str().unwrap_or_default();
-    let is_method = entry.value.get("command").is_some();
-    let named = |list: &str| match mapping.get(list).map(|node| &node.value) {
-        Some(Value::Sequence(names)) => names.iter().any(|name| name.as_str() == Some(key)),
-        Some(Value::String(name)) => name == key,
-        _ => false,
-    };
-    match path {
-        "local" => key.starts_with(['x', '_', '.']) && !key.starts_with("xl"),
-        "local.bootstrap" => is_method || named("method"),
-        _ if path.ends_with(".postgresql") => {
-            is_method || named("create_replica_methods") || named("create_replica_method")
-        }
-        _ => false,
-    }
+/// Names at the root that people give to anchors that are merged elsewhere.
+fn may_have_any_name(name: &str) -> bool {
+    name.starts_with(['x', '_', '.']) && !name.starts_with("xl")
 }
 
 /// Settings of `bootstrap.dcs` that the dynamic configuration contradicts.
@@ -209,8 +171,12 @@ pub fn forbidden_addresses(subject: &Subject<'_>) -> Found {
 }
 
 /// The settings that other nodes read.
-const ADVERTISED: [&[&str]; 3] =
-    [&["restapi", "connect_address"], &["postgresql", "connect_address"], &["postgresql", "proxy_address"]];
+const ADVERTISED: [&[&str]; 4] = [
+    &["restapi", "connect_address"],
+    &["postgresql", "connect_address"],
+    &["postgresql", "proxy_address"],
+    &["raft", "self_addr"],
+];
 
 /// Whether every known node of the cluster advertises a loopback address, each with a port of its own: a trial on one
 /// machine, where this works.

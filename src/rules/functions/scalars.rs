@@ -1,9 +1,10 @@
 //! Scalars that YAML 1.1 reads as another type than a person meant.
 
+use crate::model::config::schema::{Kind, Truth};
 use crate::parse::python;
 use crate::parse::tree::{Node, Style, Value};
 use crate::rules::facts::Subject;
-use crate::rules::functions::{Hit, documents, shown};
+use crate::rules::functions::{Hit, schema, shown};
 
 type Found = Result<Vec<Hit>, Vec<String>>;
 
@@ -44,21 +45,16 @@ pub fn secrets_of_other_types(subject: &Subject<'_>) -> Found {
 
 /// Names that are numbers, booleans or dates.
 pub fn float_identifiers(subject: &Subject<'_>) -> Found {
-    Ok(scalars(subject, |path, node, raw| {
+    let mut hits = Vec::new();
+    schema::visit(subject, &mut |spot| {
+        let node = &spot.entry.value;
         let is_other = matches!(node.value, Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Timestamp(_));
-        let path_parts: Vec<&str> = path.iter().map(String::as_str).collect();
-        let is_name = matches!(
-            path_parts.as_slice(),
-            ["name" | "scope" | "namespace"]
-                | ["postgresql", "authentication", _, "username"]
-                | ["restapi" | "ctl", "authentication", "username"]
-                | ["etcd" | "etcd3", "username"]
-                | ["tags", "replicatefrom"]
-                | ["postgresql", "database"]
-                | ["citus", "database"]
-        );
-        (is_other && is_name).then(|| described(path, node, raw))
-    }))
+        if is_other && spot.key.is_some_and(|key| key.kind == Kind::Name) {
+            let hit = Hit::at(node.span, "").with("path", spot.shown()).with("raw", raw(subject, node).to_owned());
+            hits.push(hit.with("meaning", shown(node)));
+        }
+    });
+    Ok(hits)
 }
 
 /// Dates that no person meant as such.
@@ -97,42 +93,16 @@ fn collect_keys(subject: &Subject<'_>, node: &Node, hits: &mut Vec<Hit>) {
     }
 }
 
-/// What Patroni tests by Python's truth, below `postgresql` of any configuration and in local sections.
-///
-/// Source: patroni/postgresql/rewind.py `Rewind.enabled` and `remove_data_directory_*`, patroni/tags.py
-/// `Tags._bool_tag`, patroni/postgresql/config.py `use_unix_socket*`, patroni/api.py, patroni/dcs/*.py, 4.1.5.
-const TESTED_BY_TRUTH: &[&str] = &[
-    "consul.register_service",
-    "ctl.insecure",
-    "kubernetes.bypass_api_service",
-    "kubernetes.use_endpoints",
-    "postgresql.remove_data_directory_on_diverged_timelines",
-    "postgresql.remove_data_directory_on_rewind_failure",
-    "postgresql.use_pg_rewind",
-    "postgresql.use_unix_socket",
-    "postgresql.use_unix_socket_repl",
-    "restapi.allowlist_include_members",
-    "tags.clonefrom",
-    "tags.nofailover",
-    "tags.noloadbalance",
-    "tags.nosync",
-    "zookeeper.use_ssl",
-];
-
-/// Strings that mean "no" to people and true to Python.
+/// Texts that mean "no" to people and true to Python.
 pub fn strings_used_as_booleans(subject: &Subject<'_>) -> Found {
     let mut hits = Vec::new();
-    for document in documents(subject) {
-        for path in TESTED_BY_TRUTH {
-            let parts: Vec<&str> = path.split('.').collect();
-            let Some(node) = document.at(&parts) else { continue };
-            let Value::String(text) = &node.value else { continue };
-            let meant = python::parse_bool(&node.value);
-            if !text.is_empty() && meant != Some(true) {
-                hits.push(Hit::at(node.span, "").with("path", *path).with("text", text.clone()));
-            }
+    schema::visit(subject, &mut |spot| {
+        let Value::String(text) = &spot.entry.value.value else { return };
+        let is_tested_by_truth = spot.key.is_some_and(|key| key.kind == Kind::Boolean(Truth::Python));
+        if is_tested_by_truth && !text.is_empty() && python::parse_bool(&spot.entry.value.value) != Some(true) {
+            hits.push(Hit::at(spot.entry.value.span, "").with("path", spot.shown()).with("text", text.clone()));
         }
-    }
+    });
     Ok(hits)
 }
 
@@ -161,7 +131,11 @@ fn visit(subject: &Subject<'_>, node: &Node, path: &mut Vec<String>, look: &mut 
         }
         Value::Mapping(mapping) => {
             for entry in mapping.effective().filter(|entry| !entry.merged) {
-                path.push(python::str(&entry.key.value));
+                // Below a secret a key is one, too.
+                path.push(match &entry.key.value {
+                    Value::Secret(_) => "***".to_owned(),
+                    key => python::str(key),
+                });
                 visit(subject, &entry.value, path, look);
                 path.pop();
             }

@@ -1,4 +1,8 @@
-//! The keys that Patroni knows, by section.
+//! The keys of configurations, looked up in the schema.
+
+use crate::model::config::schema::{self, Document, Key};
+use crate::parse::tree::{Entry, Mapping, Node, Value};
+use crate::rules::facts::{Subject, bootstrap};
 
 /// Where a misplaced key belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,135 +13,151 @@ pub enum Home {
     Below(&'static str),
 }
 
-/// Sections with a closed set of keys. `local` is `patroni.yml`, `dynamic` is `/config` and `bootstrap.dcs`.
+/// A key of a configuration, with what the schema tells of it.
+pub struct Spot<'a, 'p> {
+    /// Which configuration it stands in.
+    pub document: Document,
+    /// Its place below the root of that configuration; `[]` for the items of a list.
+    pub path: &'p [&'a str],
+    /// What stands above the root: `bootstrap.dcs.` or nothing.
+    prefix: &'static str,
+    /// The key and its value.
+    pub entry: &'a Entry,
+    /// The row of the schema; `None`: Patroni knows no such key there.
+    pub key: Option<&'static Key>,
+}
+
+impl<'a> Spot<'a, '_> {
+    /// The key's name.
+    pub fn name(&self) -> &'a str {
+        self.path.last().copied().unwrap_or_default()
+    }
+
+    /// The names above the key.
+    pub fn section(&self) -> &[&'a str] {
+        &self.path[..self.path.len() - 1]
+    }
+
+    /// The place for people, such as `bootstrap.dcs.ttl` or `kubernetes.ports[].name`.
+    pub fn shown(&self) -> String {
+        self.shown_path(self.path)
+    }
+
+    /// The place of the section for people; empty: the root.
+    pub fn shown_section(&self) -> String {
+        self.shown_path(self.section()).trim_end_matches('.').to_owned()
+    }
+
+    fn shown_path(&self, path: &[&str]) -> String {
+        format!("{}{}", self.prefix, path.join(".").replace(".[]", "[]"))
+    }
+}
+
+/// Looks at every key of a subject's configurations: of the file and its `bootstrap.dcs`, or of what is in the DCS.
 ///
-/// Source: patroni/validator.py `schema`, patroni/config.py, patroni/global_config.py, patroni/postgresql/*.py and
-/// patroni/dcs/*.py, all releases to 4.1.5.
-const SECTIONS: &[(&str, &str)] = &[
-    (
-        "local",
-        "name scope namespace thread_pool_size thread_stack_size log bootstrap restapi ctl watchdog tags citus etcd \
-         etcd3 consul zookeeper exhibitor kubernetes raft postgresql",
-    ),
-    (
-        "local.log",
-        "type level traceback_level format dateformat static_fields max_queue_size dir file_num file_size mode loggers \
-         deduplicate_heartbeat_logs",
-    ),
-    ("local.bootstrap", "dcs method initdb post_bootstrap post_init pg_hba users"),
-    (
-        "local.restapi",
-        "listen connect_address authentication certfile keyfile keyfile_password cafile ciphers verify_client allowlist \
-         allowlist_include_members http_extra_headers https_extra_headers request_queue_size server_tokens \
-         thread_pool_size",
-    ),
-    ("local.restapi.authentication", "username password"),
-    ("local.ctl", "insecure cacert certfile keyfile keyfile_password authentication"),
-    ("local.ctl.authentication", "username password"),
-    ("local.watchdog", "mode device safety_margin driver"),
-    ("local.citus", "group database"),
-    (
-        "local.etcd",
-        "host hosts url proxy srv srv_suffix use_proxies protocol username password cacert cert key port version_prefix \
-         discovery_srv srv_domain",
-    ),
-    (
-        "local.etcd3",
-        "host hosts url proxy srv srv_suffix use_proxies protocol username password cacert cert key port version_prefix \
-         discovery_srv srv_domain",
-    ),
-    (
-        "local.consul",
-        "host url port scheme token verify cacert cert key dc checks register_service service_tags \
-         service_check_interval service_check_tls_server_name consistency",
-    ),
-    ("local.zookeeper", "hosts use_ssl cacert cert key key_password verify set_acls auth_data"),
-    ("local.exhibitor", "hosts port poll_interval"),
-    (
-        "local.kubernetes",
-        "labels namespace scope_label role_label leader_label_value follower_label_value standby_leader_label_value \
-         tmp_role_label bootstrap_labels use_endpoints pod_ip ports bypass_api_service retriable_http_codes cacert \
-         context",
-    ),
-    ("local.raft", "self_addr bind_addr partner_addrs data_dir password"),
-    (
-        "local.postgresql",
-        "listen connect_address proxy_address data_dir config_dir config_base_name bin_dir bin_name database pgpass \
-         krbsrvname authentication parameters pg_hba pg_ident custom_conf recovery_conf use_pg_rewind \
-         remove_data_directory_on_rewind_failure remove_data_directory_on_diverged_timelines basebackup \
-         create_replica_methods create_replica_method callbacks pre_promote before_stop pg_ctl_timeout use_unix_socket \
-         use_unix_socket_repl name scope pg_rewind",
-    ),
-    ("local.postgresql.bin_name", "pg_ctl initdb pg_controldata pg_basebackup postgres pg_isready pg_rewind"),
-    ("local.postgresql.authentication", "superuser replication rewind"),
-    ("local.postgresql.authentication.superuser", AUTHENTICATION),
-    ("local.postgresql.authentication.replication", AUTHENTICATION),
-    ("local.postgresql.authentication.rewind", AUTHENTICATION),
-    ("local.postgresql.callbacks", "on_reload on_restart on_role_change on_start on_stop"),
-    (
-        "dynamic",
-        "ttl loop_wait retry_timeout maximum_lag_on_failover maximum_lag_on_syncnode max_timelines_history \
-         primary_start_timeout primary_stop_timeout master_start_timeout master_stop_timeout synchronous_mode \
-         synchronous_mode_strict synchronous_node_count failsafe_mode check_timeline pause member_slots_ttl slots \
-         permanent_slots permanent_replication_slots ignore_slots standby_cluster postgresql",
-    ),
-    (
-        "dynamic.standby_cluster",
-        "host port primary_slot_name create_replica_methods restore_command archive_cleanup_command \
-         recovery_min_apply_delay",
-    ),
-    (
-        "dynamic.postgresql",
-        "use_slots parameters pg_hba pg_ident custom_conf recovery_conf use_pg_rewind \
-         remove_data_directory_on_rewind_failure remove_data_directory_on_diverged_timelines basebackup \
-         create_replica_methods create_replica_method callbacks pre_promote before_stop pg_ctl_timeout use_unix_socket \
-         use_unix_socket_repl bin_dir bin_name database krbsrvname config_base_name",
-    ),
-];
+/// Not looked at: what a merge key brought, as it stands elsewhere, and what lies below an unknown key.
+pub fn visit<'a>(subject: &Subject<'a>, look: &mut dyn FnMut(&Spot<'a, '_>)) {
+    match (subject.configuration, subject.dynamic) {
+        (Some(file), _) => {
+            let Some(document) = &file.document else { return };
+            visit_section(document, Document::Local, "", &mut Vec::new(), look);
+            if let Some(bootstrap) = bootstrap(file) {
+                visit_section(bootstrap.node, Document::Dynamic, "bootstrap.dcs.", &mut Vec::new(), look);
+            }
+        }
+        (None, Some(dynamic)) => visit_section(dynamic.node, Document::Dynamic, "", &mut Vec::new(), look),
+        (None, None) => {}
+    }
+}
 
-const AUTHENTICATION: &str = "username password sslmode sslcert sslkey sslpassword sslrootcert sslcrl sslcrldir \
-                              gssencmode channel_binding sslnegotiation";
+fn visit_section<'a>(
+    node: &'a Node,
+    document: Document,
+    prefix: &'static str,
+    path: &mut Vec<&'a str>,
+    look: &mut dyn FnMut(&Spot<'a, '_>),
+) {
+    match &node.value {
+        Value::Sequence(items) => {
+            path.push("[]");
+            items.iter().for_each(|item| visit_section(item, document, prefix, path, look));
+            path.pop();
+        }
+        Value::Mapping(mapping) if !schema::names_below(document, path).is_empty() => {
+            for entry in mapping.effective().filter(|entry| !entry.merged) {
+                let Some(name) = entry.key.as_str() else { continue };
+                let is_named = is_method(document, path, entry, mapping);
+                path.push(name);
+                let key = schema::find(document, path).filter(|key| is_named || !is_method_row(document, path, key));
+                let key = key.filter(|key| !is_below_method(document, path, key));
+                look(&Spot { document, path, prefix, entry, key });
+                if key.is_some() {
+                    visit_section(&entry.value, document, prefix, path, look);
+                }
+                path.pop();
+            }
+        }
+        _ => {}
+    }
+}
 
-/// Tags that Patroni knows.
-const TAGS: &[&str] = &[
-    "nofailover",
-    "failover_priority",
-    "nosync",
-    "sync_priority",
-    "clonefrom",
-    "noloadbalance",
-    "replicatefrom",
-    "nostream",
-];
+/// Whether the row stands for any custom way to initialise a cluster or create a replica.
+fn is_method_row(document: Document, path: &[&str], key: &Key) -> bool {
+    let is_place = matches!(path, ["bootstrap", _] if document == Document::Local) || matches!(path, ["postgresql", _]);
+    is_place && key.path.ends_with(".*")
+}
 
-/// The keys of a section; `None` when it takes any.
-pub fn children(section: &str) -> Option<Vec<&'static str>> {
-    let (_, keys) = SECTIONS.iter().find(|(name, _)| *name == section)?;
-    Some(keys.split_whitespace().collect())
+/// Whether the row stands for what such a way takes, but the section above the key has rows of its own.
+fn is_below_method(document: Document, path: &[&str], key: &Key) -> bool {
+    let is_any = 2 < path.len() && key.path.split('.').nth(1) == Some("*");
+    let is_own = |row: &Key| {
+        let mut segments = row.path.split('.');
+        segments.next() == Some(path[0]) && segments.next() == Some(path[1]) && segments.next().is_some()
+    };
+    is_any && schema::keys_of(document).any(is_own)
+}
+
+/// Whether a section below `bootstrap` or `postgresql` is a way of the user's own.
+fn is_method(document: Document, section: &[&str], entry: &Entry, mapping: &Mapping) -> bool {
+    let name = entry.key.as_str().unwrap_or_default();
+    let named = |list: &str| match mapping.get(list).map(|node| &node.value) {
+        Some(Value::Sequence(names)) => names.iter().any(|item| item.as_str() == Some(name)),
+        Some(Value::String(method)) => method == name,
+        _ => false,
+    };
+    let has_command = entry.value.get("command").is_some();
+    match section {
+        ["bootstrap"] if document == Document::Local => has_command || named("method"),
+        ["postgresql"] => has_command || named("create_replica_methods") || named("create_replica_method"),
+        _ => false,
+    }
 }
 
 /// Where a key that its section does not know belongs.
-pub fn home(kind: &str, section: &str, key: &str) -> Option<Home> {
-    let knows = |section: &str| children(section).is_some_and(|keys| keys.contains(&key));
-    let is_dynamic = knows("dynamic") && key != "postgresql";
-    match (kind, section) {
-        ("local", "local") if is_dynamic => Some(Home::Dynamic),
-        ("local", "local.postgresql") if is_dynamic || key == "use_slots" => Some(Home::Dynamic),
-        ("local", "local.bootstrap") if is_dynamic || key == "postgresql" => Some(Home::Below("bootstrap.dcs")),
-        ("local", "local.postgresql") if matches!(key, "initdb" | "post_init" | "post_bootstrap") => {
+pub fn home(document: Document, section: &[&str], key: &str) -> Option<Home> {
+    let knows = |document, section: &[&str]| schema::names_below(document, section).contains(&key);
+    let is_dynamic = knows(Document::Dynamic, &[]) && key != "postgresql";
+    let is_tag = knows(Document::Local, &["tags"]);
+    match (document, section) {
+        (Document::Local, []) if is_dynamic => Some(Home::Dynamic),
+        (Document::Local, ["postgresql"]) if is_dynamic || key == "use_slots" => Some(Home::Dynamic),
+        (Document::Local, ["bootstrap"]) if is_dynamic || key == "postgresql" => Some(Home::Below("bootstrap.dcs")),
+        (Document::Local, ["postgresql"]) if matches!(key, "initdb" | "post_init" | "post_bootstrap") => {
             Some(Home::Below("bootstrap"))
         }
-        ("local", "local") if TAGS.contains(&key) => Some(Home::Below("tags")),
-        ("local", "local") if key == "initdb" => Some(Home::Below("bootstrap")),
-        ("local", "local") if knows("local.postgresql") || key == "use_slots" => Some(Home::Below("postgresql")),
-        ("dynamic", "dynamic") if knows("dynamic.postgresql") => Some(Home::Below("postgresql")),
-        ("dynamic", "dynamic") if matches!(key, "initdb" | "users" | "method") => Some(Home::Below("bootstrap")),
-        ("dynamic", "dynamic") if knows("local") => Some(Home::Below("the root of patroni.yml")),
-        ("dynamic", "dynamic") if TAGS.contains(&key) => Some(Home::Below("tags of patroni.yml")),
-        ("dynamic", "dynamic.postgresql") if knows("dynamic") => {
+        (Document::Local, []) if is_tag => Some(Home::Below("tags")),
+        (Document::Local, []) if key == "initdb" => Some(Home::Below("bootstrap")),
+        (Document::Local, []) if knows(Document::Local, &["postgresql"]) || key == "use_slots" => {
+            Some(Home::Below("postgresql"))
+        }
+        (Document::Dynamic, []) if knows(Document::Dynamic, &["postgresql"]) => Some(Home::Below("postgresql")),
+        (Document::Dynamic, []) if matches!(key, "initdb" | "users" | "method") => Some(Home::Below("bootstrap")),
+        (Document::Dynamic, []) if knows(Document::Local, &[]) => Some(Home::Below("the root of patroni.yml")),
+        (Document::Dynamic, []) if is_tag => Some(Home::Below("tags of patroni.yml")),
+        (Document::Dynamic, ["postgresql"]) if knows(Document::Dynamic, &[]) => {
             Some(Home::Below("the root of the dynamic configuration"))
         }
-        ("dynamic", "dynamic.postgresql") if knows("local.postgresql") => {
+        (Document::Dynamic, ["postgresql"]) if knows(Document::Local, &["postgresql"]) => {
             Some(Home::Below("postgresql of patroni.yml"))
         }
         _ => None,
@@ -151,7 +171,7 @@ pub fn protects(key: &str) -> bool {
             key,
             "failsafe_mode" | "slots" | "permanent_slots" | "watchdog" | "tags" | "maximum_lag_on_failover"
         )
-        || TAGS.contains(&key)
+        || schema::names_below(Document::Local, &["tags"]).contains(&key)
 }
 
 /// The known name that is most alike, if one is alike at all: at most two letters differ.
@@ -166,7 +186,7 @@ mod tests {
 
     #[test]
     fn finds_the_nearest_name() {
-        let known = children("dynamic").expect("a section");
+        let known = schema::names_below(Document::Dynamic, &[]);
         let check = |key: &str, expected: Option<&str>| assert_eq!(nearest(key, &known), expected, "{key}");
         check("maximum_lag_on_failver", Some("maximum_lag_on_failover"));
         check("syncronous_mode", Some("synchronous_mode"));
@@ -178,17 +198,17 @@ mod tests {
 
     #[test]
     fn knows_where_keys_belong() {
-        let check = |kind: &str, section: &str, key: &str, expected: Option<Home>| {
-            assert_eq!(home(kind, section, key), expected, "{section}.{key}");
+        let check = |document, section: &[&str], key: &str, expected: Option<Home>| {
+            assert_eq!(home(document, section, key), expected, "{section:?} {key}");
         };
-        check("local", "local.postgresql", "synchronous_mode", Some(Home::Dynamic));
-        check("local", "local", "ttl", Some(Home::Dynamic));
-        check("local", "local", "nofailover", Some(Home::Below("tags")));
-        check("dynamic", "dynamic", "parameters", Some(Home::Below("postgresql")));
-        check("dynamic", "dynamic", "tags", Some(Home::Below("the root of patroni.yml")));
-        check("local", "local.bootstrap", "ttl", Some(Home::Below("bootstrap.dcs")));
-        check("local", "local.bootstrap", "postgresql", Some(Home::Below("bootstrap.dcs")));
-        check("local", "local.postgresql", "post_init", Some(Home::Below("bootstrap")));
-        check("local", "local", "something", None);
+        check(Document::Local, &["postgresql"], "synchronous_mode", Some(Home::Dynamic));
+        check(Document::Local, &[], "ttl", Some(Home::Dynamic));
+        check(Document::Local, &[], "nofailover", Some(Home::Below("tags")));
+        check(Document::Dynamic, &[], "parameters", Some(Home::Below("postgresql")));
+        check(Document::Dynamic, &[], "tags", Some(Home::Below("the root of patroni.yml")));
+        check(Document::Local, &["bootstrap"], "ttl", Some(Home::Below("bootstrap.dcs")));
+        check(Document::Local, &["bootstrap"], "postgresql", Some(Home::Below("bootstrap.dcs")));
+        check(Document::Local, &["postgresql"], "post_init", Some(Home::Below("bootstrap")));
+        check(Document::Local, &[], "something", None);
     }
 }

@@ -1,5 +1,9 @@
 //! Settings that Patroni replaces, drops or writes as nobody meant.
 
+use std::collections::BTreeSet;
+
+use crate::model::config::schema::{self, Document, Kind, Reading};
+use crate::model::postgresql::parameter::Parameter;
 use crate::parse::python;
 use crate::parse::tree::{Node, Span, Value};
 use crate::rules::facts::Subject;
@@ -7,58 +11,90 @@ use crate::rules::functions::{Hit, documents, shown};
 
 type Found = Result<Vec<Hit>, Vec<String>>;
 
-/// Settings that `parse_int` reads, each with its default and base unit.
-///
-/// Source: patroni/global_config.py, `GlobalConfig.get_int` and its callers, 4.1.5.
-const INTEGERS: [(&str, &str, Option<&str>); 9] = [
-    ("maximum_lag_on_failover", "1048576 bytes", None),
-    ("maximum_lag_on_syncnode", "-1 (no limit)", None),
-    ("max_timelines_history", "0 (all)", None),
-    ("member_slots_ttl", "1800 s", Some("s")),
-    ("primary_start_timeout", "300 s", None),
-    ("primary_stop_timeout", "0 (no limit)", None),
-    ("master_start_timeout", "300 s", None),
-    ("master_stop_timeout", "0 (no limit)", None),
-    ("synchronous_node_count", "1", None),
-];
-
 /// Numbers that Patroni cannot read and replaces by their defaults.
 pub fn unreadable_integers(subject: &Subject<'_>) -> Found {
     let Some(dynamic) = subject.dynamic else { return Ok(Vec::new()) };
     let mut hits = Vec::new();
-    for (key, default, unit) in INTEGERS {
-        let Some(node) = dynamic.node.get(key) else { continue };
-        if node.value != Value::Null && python::parse_int(&node.value, unit).is_none() {
-            let hit = Hit::at(node.span, format!("counts as {default}")).with("key", key).with("default", default);
+    for key in schema::keys_of(Document::Dynamic) {
+        let (Kind::Integer(number), Some(node)) = (key.kind, dynamic.node.get(key.path)) else { continue };
+        let is_read = number.reading != Reading::Parsed || python::parse_int(&node.value, number.base_unit).is_some();
+        if node.value != Value::Null && !is_read {
+            let default = format!("{} {}", key.default, number.unit).trim_end().to_owned();
+            let hit = Hit::at(node.span, format!("counts as {default}")).with("key", key.path).with("default", default);
             hits.push(hit.with("value", shown(node)));
         }
     }
     Ok(hits)
 }
 
-/// A parameter's default and, for numbers, the smallest value with its unit.
-type Controlled = (&'static str, &'static str, Option<(i128, Option<&'static str>)>);
+/// A parameter that Patroni passes to PostgreSQL itself.
+pub(super) struct Controlled {
+    /// Its name in lower case.
+    pub name: &'static str,
+    default: &'static str,
+    accepts: Accepts,
+}
 
-/// Parameters that Patroni passes to PostgreSQL itself.
-///
+/// The values that Patroni takes from the dynamic configuration.
+enum Accepts {
+    /// None: it sets the parameter itself.
+    Nothing,
+    /// Numbers from this one on, in this unit.
+    AtLeast(i128, &'static str),
+    /// These words, in any case of letters.
+    Words(&'static [&'static str]),
+    /// What `parse_bool` reads.
+    Booleans,
+}
+
+const fn controlled(name: &'static str, default: &'static str, accepts: Accepts) -> Controlled {
+    Controlled { name, default, accepts }
+}
+
 /// Source: patroni/postgresql/config.py, `ConfigHandler.CMDLINE_OPTIONS`, 4.1.5.
-const CONTROLLED: [Controlled; 15] = [
-    ("listen_addresses", "from postgresql.listen", None),
-    ("port", "from postgresql.listen", None),
-    ("cluster_name", "from scope", None),
-    ("wal_level", "hot_standby", None),
-    ("hot_standby", "on", None),
-    ("max_connections", "100", Some((25, None))),
-    ("max_wal_senders", "10", Some((3, None))),
-    ("wal_keep_segments", "8", Some((1, None))),
-    ("wal_keep_size", "128MB", Some((16, Some("MB")))),
-    ("max_prepared_transactions", "0", Some((0, None))),
-    ("max_locks_per_transaction", "64", Some((32, None))),
-    ("track_commit_timestamp", "off", None),
-    ("max_replication_slots", "10", Some((4, None))),
-    ("max_worker_processes", "8", Some((2, None))),
-    ("wal_log_hints", "on", None),
+pub(super) const CONTROLLED: [Controlled; 15] = [
+    controlled("listen_addresses", "from postgresql.listen", Accepts::Nothing),
+    controlled("port", "from postgresql.listen", Accepts::Nothing),
+    controlled("cluster_name", "from scope", Accepts::Nothing),
+    controlled("wal_level", "hot_standby", Accepts::Words(&["hot_standby", "replica", "logical"])),
+    controlled("hot_standby", "on", Accepts::Nothing),
+    controlled("max_connections", "100", Accepts::AtLeast(25, "")),
+    controlled("max_wal_senders", "10", Accepts::AtLeast(3, "")),
+    controlled("wal_keep_segments", "8", Accepts::AtLeast(1, "")),
+    controlled("wal_keep_size", "128MB", Accepts::AtLeast(16, "MB")),
+    controlled("max_prepared_transactions", "0", Accepts::AtLeast(0, "")),
+    controlled("max_locks_per_transaction", "64", Accepts::AtLeast(32, "")),
+    controlled("track_commit_timestamp", "off", Accepts::Booleans),
+    controlled("max_replication_slots", "10", Accepts::AtLeast(4, "")),
+    controlled("max_worker_processes", "8", Accepts::AtLeast(2, "")),
+    controlled("wal_log_hints", "on", Accepts::Booleans),
 ];
+
+/// Whether Patroni passes this parameter to PostgreSQL itself.
+pub(super) fn is_controlled(name: &str) -> bool {
+    CONTROLLED.iter().any(|controlled| controlled.name.eq_ignore_ascii_case(name))
+}
+
+/// Whether a file's `postgresql.listen` or `scope` says of a parameter what is written for it.
+pub(super) fn says_the_same(file: Option<&Node>, name: &str, written: &str) -> bool {
+    let told = |path: &[&str]| file.and_then(|file| file.at(path)).map(shown);
+    let listen = || {
+        told(&["postgresql", "listen"]).map(|listen| match listen.rsplit_once(':') {
+            Some((hosts, port)) => (hosts.trim_matches(['[', ']']).to_owned(), port.to_owned()),
+            None => (listen, "5432".to_owned()),
+        })
+    };
+    let hosts = |text: &str| {
+        let hosts = text.split(',').map(|host| host.trim().replace("0.0.0.0", "*").replace("::", "*"));
+        hosts.collect::<BTreeSet<_>>()
+    };
+    match name {
+        "listen_addresses" => listen().is_some_and(|(listening, _)| hosts(&listening) == hosts(written)),
+        "port" => listen().is_some_and(|(_, port)| port == written),
+        "cluster_name" => told(&["scope"]).is_some_and(|scope| scope == written),
+        _ => false,
+    }
+}
 
 /// Parameters in the node's own file that count in the dynamic configuration only.
 pub fn controlled_parameters(subject: &Subject<'_>) -> Found {
@@ -72,15 +108,19 @@ pub fn controlled_parameters(subject: &Subject<'_>) -> Found {
     let mut hits = Vec::new();
     for entry in parameters.effective() {
         let name = entry.key.as_str().unwrap_or_default().to_lowercase();
-        let Some((name, default, _)) = CONTROLLED.iter().find(|(known, _, _)| *known == name) else { continue };
+        let Some(Controlled { name, default, .. }) = CONTROLLED.iter().find(|known| known.name == name) else {
+            continue;
+        };
         let value = shown(&entry.value);
         let in_effect = dynamic.and_then(|dynamic| dynamic.get(name)).map(shown);
-        let is_same = in_effect.as_ref().unwrap_or(&(*default).to_owned()).eq_ignore_ascii_case(&value);
+        let is_same = in_effect.as_ref().unwrap_or(&(*default).to_owned()).eq_ignore_ascii_case(&value)
+            || says_the_same(Some(file), name, &value);
         hits.push(
             Hit::at(entry.key.span, "")
                 .with("name", *name)
                 .with("value", value)
                 .with("is_same", is_same)
+                .with("needs_restart", Parameter::definitions(name).last().is_some_and(Parameter::needs_restart))
                 .with("is_settable", !default.starts_with("from"))
                 .with("default", *default)
                 .with("in_effect", in_effect.unwrap_or_default()),
@@ -95,15 +135,28 @@ pub fn rejected_parameters(subject: &Subject<'_>) -> Found {
         return Ok(Vec::new());
     };
     let mut hits = Vec::new();
-    for (name, default, limit) in CONTROLLED {
-        let (Some(node), Some((minimum, unit))) = (parameters.get(name), limit) else { continue };
-        if python::parse_int(&node.value, unit).is_none_or(|number| number < minimum) {
+    for Controlled { name, default, accepts } in &CONTROLLED {
+        let Some(node) = parameters.get(name) else { continue };
+        let (is_accepted, accepted, is_number) = match *accepts {
+            Accepts::Nothing => continue,
+            Accepts::AtLeast(minimum, unit) => {
+                let number = python::parse_int(&node.value, Some(unit).filter(|unit| !unit.is_empty()));
+                (number.is_some_and(|number| minimum <= number), format!("{minimum}{unit}"), number.is_some())
+            }
+            Accepts::Words(words) => {
+                (words.contains(&python::str(&node.value).to_lowercase().as_str()), words.join(", "), false)
+            }
+            Accepts::Booleans => (python::parse_bool(&node.value).is_some(), "on or off".to_owned(), false),
+        };
+        if !is_accepted {
             hits.push(
                 Hit::at(node.span, format!("{default} is used instead"))
-                    .with("name", name)
+                    .with("name", *name)
                     .with("value", shown(node))
-                    .with("minimum", format!("{minimum}{}", unit.unwrap_or_default()))
-                    .with("default", default),
+                    .with("accepted", accepted)
+                    .with("has_minimum", matches!(accepts, Accepts::AtLeast(..)))
+                    .with("is_number", is_number)
+                    .with("default", *default),
             );
         }
     }
