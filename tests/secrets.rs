@@ -175,6 +175,9 @@ fn no_command_tells_a_secret() {
         &["predict", "switchover"],
         &["predict", "switchover", "--format", "json"],
         &["predict", "crash", "pg0"],
+        &["show", "config"],
+        &["show", "config", "--format", "json"],
+        &["show", "config", "--format", "yaml"],
         &["quorum"],
         &["quorum", "--format", "json"],
     ] {

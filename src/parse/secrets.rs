@@ -177,8 +177,12 @@ fn conceal_places(node: &mut Node, places: &HashSet<Span>) {
     match &mut node.value {
         Value::Sequence(items) => items.iter_mut().for_each(|item| conceal_places(item, places)),
         Value::Mapping(mapping) => {
-            for entry in &mut mapping.entries {
+            for (index, entry) in mapping.entries.iter_mut().enumerate() {
                 conceal_places(&mut entry.key, places);
+                if matches!(entry.key.value, Value::Secret(_)) {
+                    // Keys become names of settings; these are told apart and tell nothing.
+                    entry.key.value = Value::String(format!("***{}", index + 1));
+                }
                 conceal_places(&mut entry.value, places);
             }
         }
@@ -436,7 +440,7 @@ mod tests {
         check_tree("password:\nb: 2\n", r#"{"password": None, "b": 2}"#, "password:\nb: 2\n");
         check_tree(
             "password: {a: [b, 1]}\n",
-            r#"{"password": {Secret(***): [Secret(***), Secret(***)]}}"#,
+            r#"{"password": {"***1": [Secret(***), Secret(***)]}}"#,
             &format!("password: {}\n", "·".repeat(11)),
         );
         check_tree(

@@ -131,11 +131,7 @@ fn visit(subject: &Subject<'_>, node: &Node, path: &mut Vec<String>, look: &mut 
         }
         Value::Mapping(mapping) => {
             for entry in mapping.effective().filter(|entry| !entry.merged) {
-                // Below a secret a key is one, too.
-                path.push(match &entry.key.value {
-                    Value::Secret(_) => "***".to_owned(),
-                    key => python::str(key),
-                });
+                path.push(python::str(&entry.key.value));
                 visit(subject, &entry.value, path, look);
                 path.pop();
             }
