@@ -303,7 +303,8 @@ fn holds_secret(name: &str, value: &str) -> bool {
 fn keyed(key: &str, value: &mut Node) -> Node {
     let node = |value: Value, span: Span| Node { value, span, style: Style::Plain };
     let span = value.span;
-    let key = node(Value::String(key.to_owned()), span);
+    // Values are concealed by their place, and the key is not to be: it has none in any text.
+    let key = node(Value::String(key.to_owned()), Span::new(SourceId(u32::MAX - 1), 0, 0));
     let value = std::mem::replace(value, node(Value::Null, span));
     node(Value::Mapping(Mapping { entries: vec![Entry { key, value, merged: false }] }), span)
 }
