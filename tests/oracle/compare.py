@@ -72,9 +72,9 @@ def main():
         total.add(result)
     print(f'{len(releases)} releases in {time.monotonic() - started:.0f} s, {total.summary()}')
     for (scenario, path, real, ours), where in total.shown.items():
-        name, number = scenario.split('-')
+        kind, index = scenario.split('-')
         # Those of rare.jsonl are in every run.
-        again = {'x': f'--exhaustive --first {number}', 'rare': ''}.get(name, f'--seed {name[1:]} --first {number}') + ' --count 1'
+        again = {'x': f'--exhaustive --first {index}', 'rare': ''}.get(kind, f'--seed {kind[1:]} --first {index}') + ' --count 1'
         print(f'\n{scenario}: {path} in {" ".join(where)}\n  Patroni:   {real}\n  patrolint: {ours}\n'
               f'  again:     tests/oracle/compare.py {again} {where[-1]}')
     unused = [deviation for index, deviation in enumerate(deviations) if not total.deviated[index]]
