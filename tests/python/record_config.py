@@ -251,7 +251,8 @@ def main():
         return work(arguments.releases[0])
     releases = arguments.releases or RELEASES
     subprocess.run([TOP / 'tests/oracle/setup.sh', arguments.env, *releases], check=True)
-    if yaml is None:
+    if pathlib.Path(sys.prefix) != (arguments.env / 'venv').resolve():
+        # Patroni needs more than Python brings.
         python = str(arguments.env / 'venv/bin/python')
         os.execv(python, [python, *sys.argv])
     seed = random.SystemRandom().randrange(2**32) if arguments.seed is None else arguments.seed

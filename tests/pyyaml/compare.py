@@ -5,7 +5,7 @@
 
 Half of the documents are those of `record.py`, generated; half are configurations with a few characters damaged: the ones
 given, else those of the recorded clusters in fixtures/captured. The exit code is 0 if nothing differs, 1 if something does;
-twenty differences are shown. Where PyYAML is missing, the Python environment of the oracle is used, or made, in --env
+twenty differences are shown. It runs in the Python environment of the oracle, which is made where it is missing, in --env
 (`tests/oracle/setup.sh`). Builds the example `readings` with cargo, unless --readings names it.
 
 PyYAML 6.0.4 merges lists of mappings (`<<: [*a, *b]`) in another order than every release before, and tells equal keys
@@ -25,11 +25,9 @@ TOP = HERE.parents[1]
 TARGET = pathlib.Path(os.environ.get('CARGO_TARGET_DIR') or TOP / 'target')
 
 
-def python_with_yaml(env):
-    """Starts this script again with a Python that has PyYAML, if this one has not."""
-    try:
-        import yaml  # noqa: F401
-    except ImportError:
+def use_environment(env):
+    """Starts this script again with the Python of the oracle, whose PyYAML is the one to agree with."""
+    if pathlib.Path(sys.prefix) != (env / 'venv').resolve():
         subprocess.run([TOP / 'tests/oracle/setup.sh', env, '4.1.5'], check=True)
         python = str(env / 'venv/bin/python')
         os.execv(python, [python, *sys.argv])
@@ -62,7 +60,7 @@ def main():
     parser.add_argument('--readings', help='the built example of that name, instead of building it')
     parser.add_argument('--env', type=pathlib.Path, default=TARGET / 'oracle', help='what setup.sh made, or makes now')
     arguments = parser.parse_args()
-    python_with_yaml(arguments.env)
+    use_environment(arguments.env)
     sys.path.insert(0, str(HERE))
     import record
     import yaml
