@@ -232,6 +232,19 @@ fn a_hand_edited_key_loses_commits() {
     check(r#"{"leader":"pg01","sync_standby":"pg02,gone","quorum":0}"#, 0b001, &["pg02", "pg03"]);
 }
 
+#[test]
+fn a_standby_that_streams_steps_in() {
+    let strict = r#"{"synchronous_mode":true,"synchronous_mode_strict":true}"#;
+    let snapshot = healthy(3, strict, r#"{"leader":"pg01","sync_standby":"pg02"}"#);
+    let facts = Facts::collect(&snapshot, None, None);
+    let situation = Situation::of(&facts).expect("the keys are sound");
+    assert_eq!(situation.eligible(), ["pg02", "pg03"]);
+    let margins = Margins::of(&situation, &CommitQuorum::of(&situation)).expect("they are few");
+    assert_eq!(margins.outcome(0b100).writes, Writes::GoOn);
+    assert!(matches!(margins.outcome(0b010).writes, Writes::AfterLoops(_)), "pg03 takes the place of pg02");
+    assert_eq!(margins.outcome(0b110).writes, Writes::Stop);
+}
+
 /// The facts with every node at a position of its own.
 fn at_positions(facts: &Facts, position: impl Fn(&str) -> i128) -> Facts {
     let mut moved = facts.clone();
