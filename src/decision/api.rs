@@ -293,11 +293,12 @@ fn is_failover_possible<'a>(
         }
         members
     };
+    // All are asked before any answer is looked at.
+    if let Some(raised) = members.iter().find_map(|member| member.shapeless.clone()) {
+        return Err(raised);
+    }
     let mut is_possible = false;
     for member in members {
-        if let Some(raised) = &member.shapeless {
-            return Err(raised.clone());
-        }
         let limitation = match member.api_url {
             Some(_) => view.answers.of(&member.name).limitation()?,
             None => Some(Limitation::NotReachable),
