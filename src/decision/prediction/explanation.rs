@@ -81,6 +81,15 @@ pub(super) fn api(decision: &ApiDecision<'_>, answers: &Answers) -> String {
     }
 }
 
+/// The members found fit to take over, by name.
+pub(super) fn healthy(steps: &[Step<'_>]) -> String {
+    let names = steps.iter().filter_map(|step| match step {
+        Step::Healthy { member, .. } => Some(*member),
+        _ => None,
+    });
+    names.collect::<Vec<_>>().join(", ")
+}
+
 pub(super) fn leader(decision: &LeaderDecision<'_>) -> String {
     let votes = decision.steps.iter().find_map(|step| match step {
         Step::Votes { votes, quorum, applies: true, .. } => Some((*votes, *quorum)),
@@ -88,19 +97,12 @@ pub(super) fn leader(decision: &LeaderDecision<'_>) -> String {
     });
     match &decision.outcome {
         LeaderOutcome::Demotes => {
-            let healthy: Vec<&str> = decision
-                .steps
-                .iter()
-                .filter_map(|step| match step {
-                    Step::Healthy { member, .. } => Some(*member),
-                    _ => None,
-                })
-                .collect();
+            let healthy = healthy(&decision.steps);
             match votes {
                 Some((votes, quorum)) => {
-                    format!("{votes} votes, /sync asks for {quorum} (healthy: {})", healthy.join(", "))
+                    format!("{votes} votes, /sync asks for {quorum} (healthy: {})", healthy)
                 }
-                None => format!("healthy: {}", healthy.join(", ")),
+                None => format!("healthy: {healthy}"),
             }
         }
         LeaderOutcome::Refuses => {

@@ -40,18 +40,9 @@ pub(super) fn report(facts: &Facts, key: &FailoverKey, now: f64) -> Option<Shutd
         }
         _ => false,
     };
-    let healthy: Vec<&str> = decision
-        .steps
-        .iter()
-        .filter_map(|step| match step {
-            Step::Healthy { member, .. } => Some(*member),
-            _ => None,
-        })
-        .collect();
+    let healthy = explanation::healthy(&decision.steps);
     let (gives_lock_away_early, because) = match &decision.outcome {
-        ShutdownOutcome::GivesLockAway => {
-            (Some(true), format!("{} will have received the shutdown checkpoint", healthy.join(", ")))
-        }
+        ShutdownOutcome::GivesLockAway => (Some(true), format!("{healthy} will have received the shutdown checkpoint")),
         ShutdownOutcome::HoldsLock if decision.steps.iter().any(may_yet_catch_up) => {
             (None, "nothing tells who receives the shutdown checkpoint by streaming".to_owned())
         }
