@@ -29,6 +29,8 @@ TARGET = pathlib.Path(os.environ.get('CARGO_TARGET_DIR') or TOP / 'target')
 PARTS = ['api', 'ctl', 'leader', 'shutdown', 'race', 'status', 'sync']
 # How many disagreements are shown for each part and release.
 SHOWN = 5
+# What a verdict does not hold.
+MISSING = '(missing)'
 
 
 def main():
@@ -154,7 +156,7 @@ def compare_release(release, scenarios, options, deviations):
                 complaints.seek(0)
                 raise RuntimeError(f'{release}: no more lines after {result.scenarios}: {complaints.read()[-2000:]}')
             keep.write(real)
-            compare_lines(json.loads(real), json.loads(own), parts, deviations, result)
+            compare_lines(real, own, parts, deviations, result)
     return result
 
 
@@ -162,17 +164,19 @@ def kept(folder, name):
     return gzip.open(folder / name, 'wt') if folder else open(os.devnull, 'w')
 
 
-def compare_lines(real, ours, parts, deviations, result):
+def compare_lines(real_line, own_line, parts, deviations, result):
+    real, ours = json.loads(real_line), json.loads(own_line)
     result.scenarios += 1
     scenario = real['id']
     for part in parts:
         result.decisions[part] += decisions(part, real.get(part))
-    real, ours = dict(leaves(real, parts)), dict(leaves(ours, parts))
-    if real == ours:
+    if real_line == own_line:
         return
+    real, ours = dict(leaves(real, parts)), dict(leaves(ours, parts))
     for path in sorted(real.keys() | ours.keys()):
-        theirs, own = real.get(path), ours.get(path)
-        if theirs == own:
+        theirs, own = real.get(path, MISSING), ours.get(path, MISSING)
+        # As texts: Python takes 1, 1.0 and True for equal.
+        if dump(theirs) == dump(own):
             continue
         known = [index for index, deviation in enumerate(deviations) if result.release in deviation['releases']
                  and fnmatch.fnmatchcase(path, deviation['field'])]

@@ -815,8 +815,9 @@ def do_status(env, names):
     put('members', lambda: [m.name for m in c.members])
     put('initialize', lambda: c.initialize)
     put('timeline', lambda: c.timeline)
-    put('last_lsn', lambda: c.status.last_lsn if hasattr(c, 'status') else
-        getattr(c, 'last_lsn', None) if hasattr(c, 'last_lsn') else c.last_leader_operation)
+    # A position that is `true` counts as 1 wherever it is used.
+    put('last_lsn', lambda: int(c.status.last_lsn if hasattr(c, 'status') else
+                                c.last_lsn if hasattr(c, 'last_lsn') else c.last_leader_operation or 0))
     s = c.sync
     put('sync', lambda: {'leader': s.leader, 'members': sync_names(s),
                          'sync_standby': s.sync_standby if isinstance(s.sync_standby, (str, type(None)))
