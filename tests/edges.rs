@@ -98,6 +98,8 @@ fn without_an_address_patronictl_writes_the_key_and_a_caller_gets_nowhere() {
     let nobody = replicas(&[], json!({"leader": null, "members/pg01": null, "members/pg02/x": ""}), json!({}));
     let verdict = |via| asked(&nobody, &question(Kind::Failover, via, "", "pg09", "")).evaluation.gates[1].verdict;
     assert_eq!([Via::Ctl, Via::Api].map(verdict), [GateVerdict::Bypassed, GateVerdict::Refuses]);
+    let by_api = asked(&nobody, &question(Kind::Failover, Via::Api, "", "pg09", "")).evaluation;
+    assert_eq!(by_api.gate, Some(Gate::Api));
 }
 
 #[test]
@@ -127,7 +129,18 @@ fn a_former_leader_comes_back_if_nobody_else_may_lead() {
         })
     };
     let silent = json!({"pg03": "unreachable"});
-    assert_eq!(race(&replicas(&[json!({}), json!({})], quorum(1), silent)), (back, 2));
+    assert_eq!(race(&replicas(&[json!({}), json!({})], quorum(1), silent.clone())), (back, 2));
+    // Its vote may be what one lacks that is ahead of it; the candidate must not be promoted.
+    let three = [
+        json!({"version": "4.0.7", "xlog_location": 2000}),
+        json!({"version": "4.0.7"}),
+        json!({"version": "4.0.7", "tags": {"nofailover": true}}),
+    ];
+    let failover = question(Kind::Failover, Via::Dcs, "", "pg04", "");
+    let mut keys = quorum(1);
+    keys["members/pg01"] = member("primary", json!({"version": "4.0.7"}));
+    let race = &asked(&replicas(&three, keys, silent), &failover).evaluation.gates[3];
+    assert_eq!((race.verdict, race.because.as_str()), (GateVerdict::Passes, "pg02 takes the lock"));
 }
 
 #[test]
@@ -192,16 +205,18 @@ fn a_primary_is_known_by_its_role_or_its_position() {
 
 #[test]
 fn an_answer_is_read_as_the_release_reads_it() {
-    let gate = |version: &str| {
+    let evaluation = |version: &str| {
         let rest = json!({"pg02": {
             "state": "running", "role": "replica", "timeline": 1, "tags": {"failover_priority": 0},
             "xlog": {"received_location": 1000, "replayed_location": 1000},
         }});
         let version = json!({"version": version});
         let keys = json!({"members/pg01": member("primary", version.clone())});
-        asked(&replicas(&[version], keys, rest), &switchover(Via::Dcs, "pg02")).evaluation.gate
+        asked(&replicas(&[version.clone(), version], keys, rest), &switchover(Via::Dcs, "pg02")).evaluation
     };
-    assert_eq!([gate("3.1.0"), gate("3.2.0")], [None, Some(Gate::Leader)]);
+    let (old, new) = (evaluation("3.1.0"), evaluation("3.2.0"));
+    assert_eq!((old.gate, old.winners.as_slice()), (None, ["pg02".to_owned()].as_slice()));
+    assert_eq!(new.gate, Some(Gate::Leader));
 }
 
 #[test]
@@ -332,7 +347,8 @@ fn predictions_of_small_clusters() {
         let prediction = asked(snapshot, question);
         let _ = writeln!(out, "# {title}\n{:?}", prediction.verdict);
         for gate in &prediction.evaluation.gates {
-            let _ = writeln!(out, "{} {:?}: {}", gate.gate.name(), gate.verdict, gate.because);
+            let node = gate.node.as_deref().unwrap_or("nobody");
+            let _ = writeln!(out, "{} by {node} {:?}: {}", gate.gate.name(), gate.verdict, gate.because);
             let _ = gate.reasons.iter().try_for_each(|reason| writeln!(out, "  reason: {reason}"));
             for racer in &gate.racers {
                 let _ = writeln!(out, "  {} {}: {}", racer.node, racer.takes_lock, racer.reasons.join("; "));
@@ -374,6 +390,11 @@ fn predictions_of_small_clusters() {
     let to_barred = question(Kind::Failover, Via::Ctl, "", "pg02", "");
     show("a failover to one that must not be promoted", &plain(&[barred(), fine()]), &to_barred);
     show("a caller names no leader", &plain(&[fine()]), &question(Kind::Switchover, Via::Api, "", "pg02", ""));
+    show("a caller names nobody", &plain(&[fine()]), &question(Kind::Switchover, Via::Api, "", "", ""));
+    show("a failover to nobody", &plain(&[fine()]), &question(Kind::Failover, Via::Ctl, "", "", ""));
+    show("two must not be promoted", &plain(&[barred(), barred()]), &dcs(""));
+    let stopped = json!({"state": "stopped", "tags": {"nofailover": true}});
+    show("two must not be promoted, one is stopped", &plain(&[stopped, barred()]), &dcs(""));
     let mut bug = quorum(json!(r#"{"leader":"pg01","sync_standby":"pg02,pg03","quorum":1}"#));
     bug["members/pg01"] = member("primary", version("4.0.5"));
     show("the bug of 4.0.5", &with(&[fine(), fine()], bug.clone()), &ctl("pg02"));
@@ -389,6 +410,10 @@ fn predictions_of_small_clusters() {
     early["members/pg01"] = member("primary", version("4.0.4"));
     let old = json!({"version": "4.0.4", "tags": {"nofailover": true}});
     show("4.0.4 counts no votes before the race", &with(&[version("4.0.4"), old], early), &dcs(""));
+    let mut old = on(json!(r#"{"leader":"pg01","sync_standby":"pg02"}"#));
+    old["members/pg01"] = member("primary", version("2.1.7"));
+    let to_other = question(Kind::Failover, Via::Dcs, "", "pg03", "");
+    show("2.1.7 refuses what is no bug", &with(&[version("2.1.7"), version("2.1.7")], old), &to_other);
     let listed = on(json!(r#"{"leader":"pg01","sync_standby":"pg02"}"#));
     show("a candidate that is no sync standby", &with(&[fine(), fine()], listed.clone()), &dcs("pg03"));
     show("a sync standby", &with(&[fine(), fine()], listed), &dcs("pg02"));
@@ -443,6 +468,9 @@ fn quorums_of_small_clusters() {
         }
         for it in &report.assumptions {
             let _ = writeln!(out, "assumes {}", it.text);
+        }
+        for choice in &report.choices {
+            let _ = writeln!(out, "synchronous_node_count {}: {:?}", choice.node_count, choice.tolerance);
         }
         for write in &report.outlook.writes {
             let _ = writeln!(out, "loop {}: {}; {:?}", write.in_loop, write.what, write.weaker);
@@ -499,6 +527,13 @@ fn quorums_of_small_clusters() {
     show("two acknowledge", &with(&[fine(), fine()], nobody.clone()));
     nobody["leader"] = Value::Null;
     show("two acknowledge, no leader", &with(&[fine(), fine()], nobody));
+    let broken = quorum(r#"{"leader":"pg01","sync_standby":"pg02,pg03","quorum":0}"#);
+    show("one of two acknowledges", &with(&[fine(), fine()], broken.clone()));
+    let mut broken_and_free = broken;
+    broken_and_free["leader"] = Value::Null;
+    show("one of two acknowledges, no leader", &with(&[fine(), fine()], broken_and_free));
+    show("one without a seat never votes", &with(&[fine(), barred()], quorum(one)));
+    show("one in /sync must not be promoted", &with(&[fine(), barred()], on(two)));
     let stranger = r#"{"leader":"pg01","sync_standby":"PG02,pg03,pg09","quorum":0}"#;
     show("a stranger in /sync", &with(&[fine(), fine()], quorum(stranger)));
     let silent = json!({"pg02": "unreachable"});
@@ -508,10 +543,21 @@ fn quorums_of_small_clusters() {
                         "xlog": {"location": 1000}, "replication": rows}})
     };
     let row = |name: &str, sync_state: &str| json!({"application_name": name, "state": "streaming", "sync_state": sync_state});
+    let mut told = rows(Value::Null);
+    told["pg01"].as_object_mut().expect("it is an object").retain(|_, value| !value.is_null());
+    told["pg03"] = json!({"state": "running", "role": "replica", "timeline": 1,
+                          "xlog": {"received_location": 1000, "replayed_location": 1000}});
+    show("the leader lists nobody", &replicas(&[json!({"replication_state": null})], on(one), told));
     let told = rows(json!([row("PG02", "sync"), row("pg03", "sync"), row("pg04", "async"), row("pg09", "sync")]));
     let sync = r#"{"leader":"pg01","sync_standby":"pg02,pg04"}"#;
     show("the leader tells otherwise", &replicas(&[fine(), fine(), fine()], on(sync), told));
     let told = rows(json!([row("pg02", "quorum"), row("pg03", "quorum")]));
     show("the leader tells otherwise, quorum", &replicas(&[fine(), fine()], quorum(one), told));
+    let two_of_two = mode(
+        r#"{"synchronous_mode":"quorum","synchronous_node_count":2}"#,
+        r#"{"leader":"pg01","sync_standby":"pg02","quorum":-1}"#,
+    );
+    let told = rows(json!([row("pg02", "quorum"), row("pg03", "quorum")]));
+    show("the leader tells otherwise, both acknowledge", &replicas(&[fine(), fine()], two_of_two, told));
     insta::assert_snapshot!(out);
 }
