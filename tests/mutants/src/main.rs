@@ -4,6 +4,8 @@
 //! `mutants ROOT FOLDER EXCLUDED`: rewrites `ROOT/FOLDER` in place and adds `ROOT/src/mutant.rs`. `EXCLUDED` is a file with a
 //! key in every line; a mutant or a whole place that it names is left as it is, because it does not compile.
 
+#![allow(clippy::disallowed_methods, reason = "the list is for patrolint")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Write as _;
@@ -132,6 +134,14 @@ impl Places<'_> {
         self.is_condition = false;
     }
 
+    /// Looks for places in a tree of its own, which does not live as long as that of the file.
+    fn look_into(&mut self, visit: impl FnOnce(&mut Places<'_>)) {
+        let inside = self.inside.clone();
+        let mut places = Places { text: self.text, found: Vec::new(), inside, is_condition: false };
+        visit(&mut places);
+        self.found.append(&mut places.found);
+    }
+
     /// `left`, then each of `operators` in turn, then `right`.
     fn with_operators(&self, left: &Expr, operators: &[&str], right: &Expr) -> Vec<String> {
         let (left, right) = (self.code(left.span()), self.code(right.span()));
@@ -231,19 +241,14 @@ impl Places<'_> {
     }
 
     fn body(&mut self, signature: &syn::Signature, block: &syn::Block) {
-        if let syn::ReturnType::Type(_, returned) = &signature.output {
-            if self.code(returned.span()) == "bool" {
-                let start = block.brace_token.span.open().byte_range().end;
-                let mutants = ["true", "false"].map(|value| (value.to_owned(), format!("return {value}"))).to_vec();
-                let function = self.inside.join("::");
-                self.found.push(Place {
-                    range: start..start,
-                    function,
-                    kind: "condition",
-                    mutants,
-                    is_start_of_body: true,
-                });
-            }
+        if let syn::ReturnType::Type(_, returned) = &signature.output
+            && self.code(returned.span()) == "bool"
+        {
+            let start = block.brace_token.span.open().byte_range().end;
+            let mutants = ["true", "false"].map(|value| (value.to_owned(), format!("return {value}"))).to_vec();
+            let function = self.inside.join("::");
+            let kind = "condition";
+            self.found.push(Place { range: start..start, function, kind, mutants, is_start_of_body: true });
         }
         self.visit_block(block);
     }
@@ -266,7 +271,6 @@ impl<'ast> Visit<'ast> for Places<'_> {
                 self.condition(&binary.left);
                 self.condition(&binary.right);
             }
-            // The mutant without `!` says the same as `true` and `false` below it would, nearly.
             Expr::Let(binding) => self.visit_expr(&binding.expr),
             Expr::If(branch) => {
                 self.condition(&branch.cond);
@@ -303,22 +307,17 @@ impl<'ast> Visit<'ast> for Places<'_> {
                 Ok((value, guard))
             };
             if let Ok((value, guard)) = parse.parse2(call.tokens.clone()) {
-                // The tree does not live as long as the file; nothing of it is kept.
-                let mut inner =
-                    Places { text: self.text, found: Vec::new(), inside: self.inside.clone(), is_condition: false };
-                inner.visit_expr(&value);
-                if let Some(guard) = &guard {
-                    inner.condition(guard);
-                }
-                self.found.append(&mut inner.found);
+                self.look_into(|places| {
+                    places.visit_expr(&value);
+                    if let Some(guard) = &guard {
+                        places.condition(guard);
+                    }
+                });
             }
         } else if OF_EXPRESSIONS.iter().any(|name| call.path.is_ident(name)) {
             let parse = Punctuated::<Expr, Token![,]>::parse_terminated;
             if let Ok(arguments) = parse.parse2(call.tokens.clone()) {
-                let mut inner =
-                    Places { text: self.text, found: Vec::new(), inside: self.inside.clone(), is_condition: false };
-                arguments.iter().for_each(|argument| inner.visit_expr(argument));
-                self.found.append(&mut inner.found);
+                self.look_into(|places| arguments.iter().for_each(|argument| places.visit_expr(argument)));
             }
         }
     }
