@@ -508,6 +508,7 @@ fn quorums_of_small_clusters() {
     show("a standby cluster", &with(&[fine()], json!({"config": r#"{"standby_cluster":{"host":"10.0.0.9"}}"#})));
     show("strict, but asynchronous", &with(&[fine()], json!({"config": r#"{"synchronous_mode_strict":true}"#})));
     show("not active", &with(&[fine()], on(inactive)));
+    show("not active, three members", &with(&[fine(), fine()], on(inactive)));
     show("not active, strict", &with(&[fine()], strict(inactive)));
     show("not active, quorum", &with(&[fine()], quorum(inactive)));
     show("no standby", &with(&[fine()], on(r#"{"leader":"pg01"}"#)));

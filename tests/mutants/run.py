@@ -44,7 +44,8 @@ ALONE = {"predict"}
 # A test that takes longer than this, in seconds, gets a process of its own.
 SLOW = 1.0
 
-# A mutant that takes so many times the processor time of the code as it is, and at least so many seconds, hangs.
+# A mutant that takes so many times the processor time of the code as it is, and at least so many seconds of it, hangs. The
+# clock on the wall, which other work on the machine delays, may show six times as much.
 TIMES_AS_LONG, AT_LEAST = 5, 8
 MEMORY_KIB = 6 << 20
 
@@ -337,7 +338,7 @@ def report(mutants, known, excluded, arguments):
     alive = {mutant["key"] for mutant in mutants if known[mutant["key"]]["outcome"] in ALIVE}
     entries = json.loads((HERE / "survivors.json").read_text())
     explained = [key for entry in entries for key in entry["mutants"] if arguments.only in key]
-    print(f"\n{len(mutants)} mutants of {FOLDER}, and {len(excluded)} that do not compile")
+    print(f"\n{len(mutants)} mutants of {FOLDER}, and {len(excluded)} of any kind that do not compile")
     print(f"  {counts['killed']:5} make a test fail")
     print(f"  {counts['timeout']:5} hang, or exhaust the memory")
     print(f"  {len(alive):5} survive, of which {len(alive & set(explained))} are explained")
