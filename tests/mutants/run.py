@@ -18,7 +18,6 @@ import json
 import os
 import pathlib
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -74,15 +73,12 @@ def main():
         return 0
     binaries = json.loads((work / "binaries.json").read_text())
     tests = measure(work, binaries, arguments.jobs)
-    known = {} if arguments.resume else None
+    known = {}
     progress = work / "progress.jsonl"
-    if arguments.resume and progress.exists():
-        for line in progress.read_text().splitlines():
-            result = json.loads(line)
-            known[result["key"]] = result
-    else:
-        known = {}
-        progress.write_text("")
+    if not arguments.resume:
+        progress.unlink(missing_ok=True)
+    elif progress.exists():
+        known = {result["key"]: result for result in map(json.loads, progress.read_text().splitlines())}
     judge_all(work, mutants, tests, known, progress, arguments.jobs)
     return report(mutants, known, excluded, arguments)
 
@@ -129,8 +125,8 @@ def build(work):
     (work / "mutants.jsonl").write_text(lines)
     targets = ["--lib", *(part for name in TARGETS for part in ("--test", name))]
     messages = cargo(work, source, ["test", "--no-run", *targets])
-    binaries = {message["target"]["name"]: message["executable"] for message in messages if message.get("profile", {}).get("test")
-                and message.get("executable")}
+    built = [message for message in messages if message.get("executable") and message["profile"]["test"]]
+    binaries = {message["target"]["name"]: message["executable"] for message in built}
     (work / "binaries.json").write_text(json.dumps(binaries))
     return mutants, excluded
 
@@ -205,8 +201,8 @@ def measure(work, binaries, jobs):
     names = []
     for target, binary in binaries.items():
         listed = command([binary, "--list", "--format", "terse"], work)
-        names.extend((target, binary, line.removesuffix(": test")) for line in listed.splitlines() if line.endswith(": test"))
-    names = [entry for entry in names if entry[2] not in NO_JUDGES]
+        found = [line.removesuffix(": test") for line in listed.splitlines() if line.endswith(": test")]
+        names.extend((target, binary, name) for name in found if name not in NO_JUDGES)
     folder = work / "reached"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -270,7 +266,8 @@ def run_process(work, binary, tests, environment, seconds):
     process.returncode = 0
     clock.cancel()
     spent = usage.ru_utime + usage.ru_stime
-    if not failed and (is_late.is_set() or os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)):
+    was_stopped = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
+    if not failed and (is_late.is_set() or was_stopped):
         return "timeout", spent
     return ("failed" if failed or status != 0 else "passed"), spent
 
@@ -314,7 +311,8 @@ def judge(work, mutant, tests):
         names = [test["name"] for test in step.tests]
         outcome, _ = run_tests(work, target, step.binary, names, {"PATROLINT_MUTANT": str(mutant["id"])}, seconds)
         if outcome != "passed":
-            return {"outcome": "killed" if outcome == "failed" else "timeout", "by": f"{target}: {', '.join(names[:3])}"}
+            outcome = "killed" if outcome == "failed" else "timeout"
+            return {"outcome": outcome, "by": f"{target}: {', '.join(names)}"}
     return {"outcome": "survived"}
 
 
