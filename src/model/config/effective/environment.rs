@@ -419,7 +419,7 @@ mod tests {
         let tree = environment.tree(PatroniVersion::newest()).expect("Patroni takes it");
         assert_eq!(
             format!("{tree:?}"),
-            r#"{"restapi": {"http_extra_headers": {"X-Frame-Options": "deny"}}, "log": {"mode": 384}}"#
+            r#"{"log": {"mode": 384}, "restapi": {"http_extra_headers": {"X-Frame-Options": "deny"}}}"#
         );
     }
 }
