@@ -1,6 +1,7 @@
 //! Everything that the inputs hold, put together by cluster; not yet interpreted.
 
 mod assemble;
+mod overlay;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use crate::parse::document::{DocumentError, ViewKind};
 use crate::parse::tree::Node;
 
 pub use crate::model::snapshot::assemble::SnapshotError;
+pub use crate::model::snapshot::overlay::{Overlaid, OverlayError};
 pub use crate::parse::dump::{DcsKind, DcsServer};
 
 /// All inputs of a run.

@@ -66,7 +66,7 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
-    fn of(margins: &Margins<'_>) -> Self {
+    pub(in crate::decision) fn of(margins: &Margins<'_>) -> Self {
         Self {
             failover: margins.tolerated(Property::Failover),
             commits: margins.tolerated(Property::Commits),
