@@ -107,7 +107,21 @@ fn without_the_state_of_the_cluster_the_way_is_not_known() {
 fn a_part_of_the_cluster_may_change() {
     insta::assert_snapshot!("nodes", report(&[CAPTURE, "fixtures/diff/nodes"]));
     insta::assert_snapshot!("dynamic", report(&[CAPTURE, "fixtures/diff/dynamic.yml"]));
-    insta::assert_snapshot!("one_file", report(&[&format!("{CAPTURE}/config/pg2/patroni.yml"), "fixtures/diff/nodes/pg2.yml"]));
+    insta::assert_snapshot!(
+        "one_file",
+        report(&[&format!("{CAPTURE}/config/pg2/patroni.yml"), "fixtures/diff/nodes/pg2.yml"])
+    );
+}
+
+#[test]
+fn findings_keep_their_identity_when_their_lines_move() {
+    let file = format!("{}/fixtures/config/nodes-and-dcs/pg1.yml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&file).expect("the fixture is there");
+    let (above, tags) = text.split_once("tags:\n").expect("the last section");
+    let moved = folder("moved", &[("pg1.yml", &format!("# moved\ntags:\n{tags}\n{above}"))]);
+    let (code, stdout, _) = diff(&["fixtures/config/nodes-and-dcs", &moved.display().to_string(), "--fail-on", "info"]);
+    assert_eq!(code, 0, "{stdout}");
+    assert!(stdout.starts_with("NOTHING CHANGES\n"), "{stdout}");
 }
 
 #[test]

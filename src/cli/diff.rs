@@ -5,7 +5,7 @@ use patrolint::decision::change::cluster::cluster_changes;
 use patrolint::input::offline;
 use patrolint::input::source_map::SourceId;
 use patrolint::model::config::edit::{Edits, edited};
-use patrolint::model::snapshot::{Overlaid, Snapshot};
+use patrolint::model::snapshot::{ClusterSnapshot, Overlaid, Snapshot};
 use patrolint::parse::document::ViewKind;
 use patrolint::parse::secrets::{is_secret_key, mask};
 use patrolint::parse::tree::Node;
@@ -73,9 +73,10 @@ struct EditOptions {
 }
 
 const AFTER_HELP: &str = "\
-AFTER may be a part of BEFORE: the new patroni.yml of one node, of several in a directory, a dump of /config,
-or the dynamic configuration as patronictl show-config prints it. Instead of it the change can be told with
-the options of patronictl edit-config.
+Parts:
+  AFTER may be a part of BEFORE: the new patroni.yml of one node, or of several in a directory, a
+  dump of /config, or the dynamic configuration as patronictl show-config prints it. The change can
+  also be told as to patronictl edit-config; --replace takes what AFTER does not recognise.
 
 Exit codes:
   0  no finding at or above --fail-on appears
@@ -91,23 +92,27 @@ Examples:
 /// Compares, and prints the report.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let before = whole(arguments.choice.load(std::slice::from_ref(&arguments.before))?)?;
-    let (after, name) = match &arguments.after {
+    let (mut after, edit) = match &arguments.after {
         Some(path) => {
             let after = whole(arguments.choice.load(std::slice::from_ref(path))?)?;
-            (before.overlaid(&after)?, path.clone())
+            (before.overlaid(&after)?, is_dynamic_alone(&after).then(|| format!("--replace {}", quoted(path))))
         }
-        None => (arguments.edit.carry_out(&before)?, arguments.edit.command()),
+        None => (arguments.edit.carry_out(&before)?, Some(arguments.edit.command())),
     };
     let version = arguments.choice.one_release()?;
     let postgres = arguments.postgres.postgres_version;
     let registry = arguments.rules.registry()?;
     let options = Options { patroni_version: version.map(|version| version.to_string()), postgres_version: postgres };
+    let cluster = cluster_changes(&before, &after, version, postgres);
+    cluster.settle(&mut after);
     let judged = |snapshot: &Snapshot| check(&registry, snapshot, &options);
     let (judged_before, judged_after) = (judged(&before), judged(&after.snapshot));
     let findings = compare((&before, &judged_before), (&after.snapshot, &judged_after));
-    let cluster = cluster_changes(&before, &after, version, postgres);
-    let edit = arguments.after.is_none().then(|| format!("patronictl edit-config SCOPE {name}"));
-    let names = [arguments.before.clone(), name];
+    let second = match (&arguments.after, &edit) {
+        (Some(path), _) => path.clone(),
+        (None, edit) => format!("edit-config {}", edit.as_deref().unwrap_or_default()),
+    };
+    let names = [arguments.before.clone(), second];
     let report = Report::new(names, &before, &after, cluster, findings, edit.as_deref());
     let mut out = Vec::new();
     let written = match arguments.output.format {
@@ -165,11 +170,6 @@ impl EditOptions {
 
     /// The same as arguments of patronictl edit-config, secrets masked.
     fn command(&self) -> String {
-        let is_plain = |letter: char| letter.is_alphanumeric() || "=._-/:,*".contains(letter);
-        let quoted = |text: &str| match text.chars().all(is_plain) {
-            true => text.to_owned(),
-            false => format!("'{}'", text.replace('\'', "'\\''")),
-        };
         let files = [("--replace", &self.replace), ("--apply", &self.apply)];
         let files = files.into_iter().filter_map(|(option, file)| Some((option, file.clone()?)));
         let pairs = self.set.iter().map(|pair| ("-s", masked(pair)));
@@ -177,6 +177,23 @@ impl EditOptions {
         let all = files.chain(pairs).chain(parameters).map(|(option, value)| format!("{option} {}", quoted(&value)));
         all.collect::<Vec<_>>().join(" ")
     }
+}
+
+/// As a word of a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "=._-/:,*".contains(letter);
+    match text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+/// Whether an input is a dynamic configuration and nothing else.
+fn is_dynamic_alone(snapshot: &Snapshot) -> bool {
+    let is_view = |cluster: &ClusterSnapshot| {
+        cluster.dcs.is_none() && cluster.rest.is_empty() && cluster.views.contains_key(&ViewKind::Config)
+    };
+    snapshot.configurations.is_empty() && matches!(snapshot.clusters.as_slice(), [only] if is_view(only))
 }
 
 /// `KEY=VALUE` without the value if it is a secret.

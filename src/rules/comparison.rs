@@ -85,8 +85,8 @@ fn place(snapshot: &Snapshot, span: Span) -> (String, Vec<String>) {
         return (format!("node {node}"), route(file.document.as_ref()));
     }
     for cluster in &snapshot.clusters {
-        let keys = cluster.dcs.iter().flat_map(|dcs| &dcs.keys);
-        for (name, key) in keys.filter(|(_, key)| key.source == span.source) {
+        let mut keys = cluster.dcs.iter().flat_map(|dcs| &dcs.keys);
+        if let Some((name, key)) = keys.find(|(_, key)| key.source == span.source) {
             return (format!("{}/{}/{name}", cluster.namespace, cluster.scope), route(key.json.as_ref()));
         }
         for (name, answer) in &cluster.rest {

@@ -23,6 +23,8 @@ pub struct ClusterChanges {
     pub nodes: Vec<NodeChanges>,
     /// Margins and synchronous replication on the way, or why they cannot be told.
     pub transition: Result<Transition, String>,
+    /// The cluster of the input whose state is known, if it is one.
+    state: Option<usize>,
 }
 
 /// What changes on a node.
@@ -98,14 +100,27 @@ pub fn cluster_changes(
     }
     let of_state: Vec<(usize, &ClusterSnapshot)> =
         before.clusters.iter().enumerate().filter(|(_, cluster)| !members(cluster).is_empty()).collect();
-    let (leader, transition) = match of_state.as_slice() {
-        [] => (None, Err("the input holds no DCS dump with the members of the cluster".to_owned())),
-        [(index, cluster)] => transition(cluster, &after.snapshot.clusters[*index], &nodes, version),
-        _ => (None, Err("the input holds several clusters: choose with --scope".to_owned())),
+    let (state, (leader, transition)) = match of_state.as_slice() {
+        [] => (None, (None, Err("the input holds no DCS dump with the members of the cluster".to_owned()))),
+        [(index, cluster)] => (Some(*index), transition(cluster, &after.snapshot.clusters[*index], &nodes, version)),
+        _ => (None, (None, Err("the input holds several clusters: choose with --scope".to_owned()))),
     };
     let of_files = || after.snapshot.configurations.iter().find_map(|file| file.scope.clone());
     let of_clusters = before.clusters.iter().map(|cluster| cluster.scope.clone()).find(|scope| !scope.is_empty());
-    ClusterChanges { scope: of_clusters.or_else(of_files), leader, nodes, transition }
+    ClusterChanges { scope: of_clusters.or_else(of_files), leader, nodes, transition, state }
+}
+
+impl ClusterChanges {
+    /// Puts `/sync` into the state that the leader brings about, unless the second input tells a state of its own: what is
+    /// judged then is the cluster with the change, not the moment of the change.
+    pub fn settle(&self, after: &mut Overlaid) {
+        let (Some(cluster), Ok(transition), false) = (self.state, &self.transition, after.has_state) else { return };
+        let keys = after.snapshot.clusters[cluster].dcs.as_ref().map(|dcs| &dcs.keys);
+        let present = keys.and_then(|keys| keys.get("sync")).map(|key| key.value.0.clone());
+        if transition.is_any() && transition.stuck.is_none() && present != transition.sync {
+            after.snapshot.replace_key(cluster, "sync", transition.sync.as_deref());
+        }
+    }
 }
 
 /// What stands for the nodes where none is known by name.

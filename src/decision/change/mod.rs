@@ -275,21 +275,27 @@ fn without_effect(before: &Effective, after: &Effective, found: &[Change]) -> Ve
     }
     let is_told = |unused: &&Unused| {
         let is_written = matches!(unused.setting.origin, Origin::Written { .. });
-        let is_elsewhere = matches!(unused.because, Because::Initialized | Because::Adjusted(_) | Because::Rejected);
+        let is_elsewhere = matches!(unused.because, Because::Initialized | Because::Rejected);
         is_written && !is_elsewhere && !found.iter().any(|change| change.path == unused.path)
     };
-    let layer = |unused: &Unused| match &unused.setting.origin {
-        Origin::Written { layer, .. } => Some(layer.clone()),
-        _ => None,
-    };
+    let layer = |unused: &Unused| origin_layer(&unused.setting);
     let same_place = |one: &Unused, other: &Unused| one.path == other.path && layer(one) == layer(other);
     let place = |unused: &Unused| match layer(unused) {
         Some(Layer::Dynamic | Layer::Bootstrap) => Place::Dynamic,
         _ => Place::Local,
     };
+    // What is not used now may have been used before.
+    let used = |effective: &Effective, unused: &Unused| {
+        let route: Vec<&str> = unused.path.iter().map(String::as_str).collect();
+        let setting = effective.settings.at(&route).filter(|setting| origin_layer(setting) == layer(unused));
+        setting.map(Setting::value)
+    };
     let row = |old: Option<&Unused>, new: Option<&Unused>| {
         let shown = new.or(old)?;
-        let (before, after) = (old.map(|it| it.setting.value()), new.map(|it| it.setting.value()));
+        let value = |unused: Option<&Unused>, effective| {
+            unused.map(|unused| unused.setting.value()).or_else(|| used(effective, shown))
+        };
+        let (before, after) = (value(old, before), value(new, after));
         let is_changed = !is_same(before.as_ref(), after.as_ref());
         is_changed.then(|| Change {
             path: shown.path.clone(),
@@ -314,6 +320,14 @@ fn without_effect(before: &Effective, after: &Effective, found: &[Change]) -> Ve
         }
     }
     rows
+}
+
+/// What a setting is written in, if it is.
+fn origin_layer(setting: &Setting) -> Option<Layer> {
+    match &setting.origin {
+        Origin::Written { layer, .. } => Some(layer.clone()),
+        Origin::Default | Origin::Computed(_) => None,
+    }
 }
 
 impl Change {

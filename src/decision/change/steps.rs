@@ -7,7 +7,7 @@ use crate::decision::change::{Change, Effect, Order, Place};
 /// Something to do, with the command for it if there is one.
 pub type Step = (String, Option<String>);
 
-/// The steps in their order; `edit` is the command that changes the dynamic configuration, if it is known.
+/// The steps in their order; `edit` is what patronictl edit-config has to be told, if it is known.
 pub fn steps(cluster: &ClusterChanges, edit: Option<&str>) -> Vec<Step> {
     let scope = cluster.scope.as_deref().filter(|scope| !scope.is_empty()).unwrap_or("SCOPE");
     let with = |is_meant: &dyn Fn(&Change) -> bool| -> Vec<String> {
@@ -16,9 +16,8 @@ pub fn steps(cluster: &ClusterChanges, edit: Option<&str>) -> Vec<Step> {
     };
     let is_live = |change: &Change| change.place == Place::Dynamic && !matches!(change.effect, Effect::Nothing(_));
     let mut steps: Vec<Step> = Vec::new();
-    if !with(&is_live).is_empty() || edit.is_some() {
-        let command =
-            edit.map_or_else(|| format!("patronictl edit-config {scope}"), |edit| edit.replace("SCOPE", scope));
+    if !with(&is_live).is_empty() {
+        let command = format!("patronictl edit-config {scope} {}", edit.unwrap_or_default()).trim_end().to_owned();
         steps.push((
             "change the dynamic configuration; every node reads it in its next HA loop".to_owned(),
             Some(command),
@@ -32,9 +31,11 @@ pub fn steps(cluster: &ClusterChanges, edit: Option<&str>) -> Vec<Step> {
     let restarting = with(&|change| change.effect == Effect::RestartPatroni);
     if !restarting.is_empty() {
         let last = cluster.leader.as_ref().filter(|leader| restarting.contains(leader) && 1 < restarting.len());
-        let last = last.map(|leader| format!(", the leader {leader} last and after a switchover")).unwrap_or_default();
+        let last = last
+            .map(|leader| format!(", one after the other, the leader {leader} last and after a switchover"))
+            .unwrap_or_default();
         let what = format!(
-            "restart Patroni on {}, one node after the other{last}; it stops PostgreSQL with it unless the cluster is paused",
+            "restart Patroni on {}{last}; it stops PostgreSQL with it unless the cluster is paused",
             restarting.join(", ")
         );
         steps.push((what, Some("systemctl restart patroni".to_owned())));
@@ -53,7 +54,7 @@ fn restart_postgresql(cluster: &ClusterChanges, scope: &str, restarting: &[Strin
     }
     if let Some((growing, shrinking)) = &restarts.conflict {
         let what = format!(
-            "make two changes of this one: {} grow, for which standbys are restarted first, and {} shrink, for which the primary is",
+            "better make two changes of it: standbys are restarted first for what grows ({}), the primary for what shrinks ({})",
             growing.join(", "),
             shrinking.join(", ")
         );
@@ -61,16 +62,18 @@ fn restart_postgresql(cluster: &ClusterChanges, scope: &str, restarting: &[Strin
     }
     let (leading, others): (Vec<String>, Vec<String>) =
         nodes.iter().cloned().partition(|name| Some(name) == cluster.leader.as_ref());
-    let is_known = cluster.leader.is_some() && nodes.iter().all(|name| name != EVERY_NODE);
+    let is_known = cluster.leader.is_some();
     let command = |nodes: &[String], placeholder: &str| {
         let nodes = if is_known { named(nodes) } else { placeholder.to_owned() };
         Some(format!("patronictl restart {scope} {nodes}"))
     };
     let standbys = |what: &str| (format!("restart PostgreSQL on the standbys{what}"), command(&others, "STANDBY…"));
     let primary = |what: &str| (format!("restart PostgreSQL on the primary{what}"), command(&leading, "PRIMARY"));
-    let is_both = !is_known || !leading.is_empty() && !others.is_empty();
+    let is_both = !leading.is_empty() && !others.is_empty();
     match restarts.order {
-        _ if !is_both => steps.push((format!("restart PostgreSQL on {}", nodes.join(", ")), command(&nodes, ""))),
+        Some(_) if is_known && !is_both => steps.push(all_at_once(&nodes, "", scope)),
+        None if !is_both && (is_known || nodes.len() == 1) => steps.push(all_at_once(&nodes, "", scope)),
+        None if !is_both => steps.push(all_at_once(&nodes, ", the standbys before the primary", scope)),
         Some(Order::PrimaryFirst) => {
             steps.push(primary(" first"));
             steps.push(standbys(
@@ -86,6 +89,11 @@ fn restart_postgresql(cluster: &ClusterChanges, scope: &str, restarting: &[Strin
             steps.push(primary(", or switch over first"));
         }
     }
+}
+
+fn all_at_once(nodes: &[String], how: &str, scope: &str) -> Step {
+    let command = format!("patronictl restart {scope} {}", named(nodes)).trim_end().to_owned();
+    (format!("restart PostgreSQL on {}{how}", nodes.join(", ")), Some(command))
 }
 
 fn named(nodes: &[String]) -> String {

@@ -22,6 +22,10 @@ pub struct Transition {
     pub states: Vec<State>,
     /// Why it does not come to a steady state, if it does not.
     pub stuck: Option<String>,
+    /// The value of `/sync` in the end; `None`: there is no such key.
+    pub sync: Option<String>,
+    /// Whether the leader writes other things than it would without the change.
+    moves: bool,
     /// The number of members.
     pub members: usize,
     /// The new `loop_wait`, seconds.
@@ -80,6 +84,7 @@ impl Transition {
         if next.mode == Mode::Asynchronous {
             walk.disable(&next, &commits);
         }
+        let sync = walk.facts.keys.get("sync").map(|key| key.value.0.clone());
         let mut states = walk.states;
         let tolerance = tolerance(&now, &commits);
         let end = states.last().and_then(|state| state.tolerance);
@@ -97,14 +102,18 @@ impl Transition {
             after: posture(&next, end),
             states,
             stuck: outlook.stuck,
+            sync,
+            moves: outlook.writes != Outlook::of(&now, &commits).writes || next.mode != now.mode,
             members: before.nodes.len(),
             loop_wait_seconds: next.config.loop_wait_seconds,
         })
     }
 
-    /// Whether synchronous replication or the margins are other ones than before, or will be on the way.
+    /// Whether the change makes a difference to synchronous replication or to the margins.
     pub fn is_any(&self) -> bool {
-        self.before != self.after || self.states.iter().any(|state| !state.weaker.is_empty())
+        let asked = |posture: &Posture| (posture.mode, posture.is_strict, posture.node_count);
+        let at_once = self.states.first().and_then(|state| state.tolerance);
+        self.moves || asked(&self.before) != asked(&self.after) || at_once != self.before.tolerance
     }
 }
 
@@ -168,12 +177,10 @@ fn tolerance(situation: &Situation<'_>, commits: &CommitQuorum) -> Option<Tolera
 /// The properties that a state leaves weaker than both ends.
 fn weaker(state: Option<Tolerance>, before: Option<Tolerance>, after: Option<Tolerance>) -> Vec<Property> {
     let (Some(state), Some(before), Some(after)) = (state, before, after) else { return Vec::new() };
-    // What does not even hold with nobody lost is weaker than what survives no loss; `None` is the least.
-    let is_weaker = |of: fn(&Tolerance) -> Option<usize>| of(&state) < of(&before).min(of(&after));
-    let all: [(Property, fn(&Tolerance) -> Option<usize>); 3] = [
-        (Property::Failover, |tolerance| tolerance.failover),
-        (Property::Commits, |tolerance| tolerance.commits),
-        (Property::Writes, |tolerance| tolerance.writes),
-    ];
-    all.into_iter().filter(|(_, of)| is_weaker(*of)).map(|(property, _)| property).collect()
+    let is_weaker = |property: &Property| {
+        // What does not even hold with nobody lost is `None`, which is less than any number.
+        let of = |tolerance: Tolerance| tolerance.of_property(*property);
+        of(state) < of(before).min(of(after))
+    };
+    [Property::Failover, Property::Commits, Property::Writes].into_iter().filter(is_weaker).collect()
 }

@@ -73,6 +73,15 @@ impl Tolerance {
             writes: margins.tolerated(Property::Writes),
         }
     }
+
+    /// The number for one property.
+    pub fn of_property(self, property: Property) -> Option<usize> {
+        match property {
+            Property::Failover => self.failover,
+            Property::Commits => self.commits,
+            Property::Writes => self.writes,
+        }
+    }
 }
 
 /// Makes the report.

@@ -58,21 +58,28 @@ impl Snapshot {
 
     /// Replaces the dynamic configuration of a cluster by this text, as the DCS would hold it.
     pub fn replace_dynamic(&mut self, cluster: usize, text: &str) {
-        let ClusterSnapshot { namespace, scope, dcs, .. } = &self.clusters[cluster];
-        let name = match dcs {
-            Some(_) => format!("dcs:/{namespace}/{scope}/config"),
-            None => "the new dynamic configuration".to_owned(),
-        };
-        let (source, json) = self.read_json(name, text);
-        let cluster = &mut self.clusters[cluster];
-        match (&mut cluster.dcs, json) {
-            (Some(dcs), json) => {
-                dcs.keys.insert("config".to_owned(), key(source, text.to_owned(), json));
+        match &self.clusters[cluster].dcs {
+            Some(_) => self.replace_key(cluster, "config", Some(text)),
+            None => {
+                let (source, json) = self.read_json("the new dynamic configuration".to_owned(), text);
+                let view = json.map(|tree| View { source, tree });
+                self.clusters[cluster].views.extend(view.map(|view| (ViewKind::Config, view)));
             }
-            (None, Some(tree)) => {
-                cluster.views.insert(ViewKind::Config, View { source, tree });
-            }
-            (None, None) => {}
+        }
+    }
+
+    /// Replaces the value of a key in the DCS of a cluster, if it has one; `None` removes the key.
+    pub fn replace_key(&mut self, cluster: usize, name: &str, text: Option<&str>) {
+        let ClusterSnapshot { namespace, scope, .. } = &self.clusters[cluster];
+        let path = format!("dcs:/{namespace}/{scope}/{name}");
+        let value = text.map(|text| {
+            let (source, json) = self.read_json(path, text);
+            key(source, text.to_owned(), json)
+        });
+        let Some(dcs) = &mut self.clusters[cluster].dcs else { return };
+        match value {
+            Some(value) => drop(dcs.keys.insert(name.to_owned(), value)),
+            None => drop(dcs.keys.remove(name)),
         }
     }
 }
@@ -170,19 +177,30 @@ impl Overlaid {
             configuration.error.iter_mut().for_each(|error| error.span.source = source);
             configuration
         };
-        let base_name = |snapshot: &Snapshot, configuration: &LocalConfiguration| {
-            let name = &snapshot.sources.get(configuration.source).name;
-            name.rsplit('/').next().unwrap_or(name).to_owned()
-        };
-        let is_same = |known: &LocalConfiguration| match (&known.node, &newer.node) {
+        let file = |snapshot: &Snapshot, known: &LocalConfiguration| snapshot.sources.get(known.source).name.clone();
+        let name = file(from, newer);
+        let is_alike = |known: &LocalConfiguration| base_name(&file(older, known)) == base_name(&name);
+        let is_same_node = |known: &LocalConfiguration| match (&known.node, &newer.node) {
             (Some(one), Some(other)) => one == other && (known.scope == newer.scope || newer.scope.is_none()),
-            _ => base_name(older, known) == base_name(from, newer),
+            // A file that does not tell its node may be named after it, or lie in a folder that is.
+            (Some(one), None) => name.split('/').rev().take(2).any(|part| part.split('.').next() == Some(one)),
+            (None, _) => is_alike(known),
         };
-        let by_name = older.configurations.iter().position(is_same);
+        let is_unnamed = |known: &LocalConfiguration| (known.node.is_none() || newer.node.is_none()) && is_alike(known);
+        let find = |is_meant: &dyn Fn(&LocalConfiguration) -> bool| {
+            let mut known = older.configurations.iter().enumerate();
+            known.position(|(index, known)| !self.is_newer[index] && is_meant(known))
+        };
+        let found = find(&|known| is_same_node(known) && is_alike(known))
+            .or_else(|| find(&is_same_node))
+            .or_else(|| find(&is_unnamed));
         let only = || (older.configurations.len() == 1 && from.configurations.len() == 1).then_some(0);
-        match by_name.or_else(only).filter(|index| !self.is_newer[*index]) {
+        match found.or_else(only) {
             Some(index) => {
-                self.snapshot.configurations[index] = configuration;
+                let known = &older.configurations[index];
+                // A file that is broken does not tell its node.
+                let node = configuration.node.clone().or_else(|| known.node.clone());
+                self.snapshot.configurations[index] = LocalConfiguration { node, ..configuration };
                 self.is_newer[index] = true;
             }
             None => {
@@ -192,6 +210,11 @@ impl Overlaid {
             }
         }
     }
+}
+
+/// The part of a path behind the last slash.
+fn base_name(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
 }
 
 /// The part of the DCS that a newer input shows, without its keys.

@@ -129,7 +129,7 @@ struct StepDocument<'a> {
     command: Option<&'a str>,
 }
 
-fn document<'a>(report: &'a Report<'_>) -> Json {
+fn document(report: &Report<'_>) -> Json {
     let rows = report.rows();
     let sources = &report.after.snapshot.sources;
     let document = Document {

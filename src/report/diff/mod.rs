@@ -44,7 +44,7 @@ const OF_SYNCHRONOUS_MODE: [&str; 4] =
     ["synchronous_mode", "synchronous_mode_strict", "synchronous_node_count", "maximum_lag_on_syncnode"];
 
 impl<'a> Report<'a> {
-    /// Puts it together; `edit` is the command that changes the dynamic configuration, if it is known.
+    /// Puts it together; `edit` is what patronictl edit-config has to be told, if it is known.
     pub fn new(
         names: [String; 2],
         before: &'a Snapshot,
@@ -53,7 +53,7 @@ impl<'a> Report<'a> {
         findings: Comparison,
         edit: Option<&str>,
     ) -> Self {
-        let steps = steps(&cluster, edit.filter(|_| cluster.nodes.iter().any(|node| !node.changes.is_empty())));
+        let steps = steps(&cluster, edit);
         Self { names, before, after, cluster, findings, steps }
     }
 
@@ -171,7 +171,7 @@ fn reason(reason: &Reason, sources: &SourceMap) -> String {
 fn effect(change: &Change, sources: &SourceMap) -> String {
     match &change.effect {
         Effect::RestartPatroni => "restart of Patroni".to_owned(),
-        Effect::RestartPostgresql(_) => "restart of PostgreSQL".to_owned(),
+        Effect::RestartPostgresql(_) => "restart of PostgreSQL, pending until then in patronictl list".to_owned(),
         Effect::Standbys(restarts) => {
             let how = match restarts {
                 Some(true) => "Patroni restarts PostgreSQL on standbys by itself",
@@ -186,14 +186,27 @@ fn effect(change: &Change, sources: &SourceMap) -> String {
         Effect::Reload => "reload".to_owned(),
         Effect::Live => "live: next HA loop".to_owned(),
         Effect::Bootstrap => match change.path.first().is_some_and(|first| first == "bootstrap") {
-            true => "none: counts when a cluster is initialised".to_owned(),
+            true => "nothing until a cluster is initialised".to_owned(),
             false => "when a replica is created next".to_owned(),
         },
         Effect::Nothing(why) => format!("none: {}", reason(why, sources)),
     }
 }
 
-/// Where a finding is: `patroni.yml:41`.
+/// Findings that say the same, with all their places: `patroni.yml:41`.
+fn grouped<'a>(findings: &'a [Finding], sources: &SourceMap) -> Vec<(&'a Finding, Vec<String>)> {
+    let mut groups: Vec<(&Finding, Vec<String>)> = Vec::new();
+    for finding in findings {
+        let is_same = |known: &Finding| known.code == finding.code && known.message == finding.message;
+        match groups.iter_mut().find(|(known, _)| is_same(known)) {
+            Some((_, places)) => places.extend(place(finding, sources)),
+            None => groups.push((finding, place(finding, sources).into_iter().collect())),
+        }
+    }
+    groups
+}
+
+/// Where a finding is.
 fn place(finding: &Finding, sources: &SourceMap) -> Option<String> {
     let span = finding.labels.first()?.span;
     let source = sources.get(span.source);

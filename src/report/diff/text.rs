@@ -2,21 +2,21 @@
 
 use std::io::{self, Write};
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::decision::change::cluster::Standing;
 use crate::decision::change::transition::{Posture, State, Transition};
 use crate::decision::change::{Change, Effect};
-use crate::decision::quorum::Tolerance;
 use crate::decision::quorum::margins::Property;
 use crate::decision::quorum::situation::Mode;
-use crate::input::source_map::SourceMap;
 use crate::parse::python;
 use crate::parse::tree::Value;
 use crate::report::configuration::scalar::scalar;
-use crate::report::diff::{Report, Row, effect, place};
+use crate::report::diff::{Report, Row, effect, grouped, reason};
 use crate::report::palette::Palette;
 use crate::report::quorum::text::tolerated_text;
 use crate::report::table::{self, Cell};
-use crate::report::terminal::{Look, counted, listed, printable, severity_word};
+use crate::report::terminal::{Look, counted, printable, severity_word};
 use crate::rules::finding::{Finding, Severity};
 
 /// Width of the report where no terminal tells one, in columns.
@@ -25,6 +25,8 @@ const DEFAULT_WIDTH: usize = 110;
 const SECTION_INDENT: usize = 18;
 /// A value is cut after so many characters.
 const MAXIMUM_VALUE: usize = 60;
+/// Settings with longer names do not line up.
+const MAXIMUM_NAME: usize = 44;
 /// Of a list, so many items that come or go are shown.
 const MAXIMUM_ITEMS: usize = 6;
 
@@ -73,18 +75,21 @@ impl<W: Write> Text<'_, '_, W> {
         if self.is_weaker() {
             more.push(palette.bad("weaker on the way"));
         }
-        match findings.appeared.len() {
+        match grouped(&findings.appeared, &self.report.after.snapshot.sources).len() {
             0 => {}
             1 => more.push("1 finding appears".to_owned()),
             count => more.push(format!("{count} findings appear")),
         }
-        match findings.vanished.len() {
+        match grouped(&findings.vanished, &self.report.before.sources).len() {
             0 => {}
             1 => more.push("1 finding vanishes".to_owned()),
             count => more.push(format!("{count} findings vanish")),
         }
         let parts: Vec<String> = [text].into_iter().filter(|text| !text.is_empty()).chain(more).collect();
-        self.line(&format!("{word}  "), "  ", &parts.join("; "))?;
+        match parts.is_empty() {
+            true => writeln!(self.out, "{word}")?,
+            false => self.line(&format!("{word}  "), "  ", &parts.join("; "))?,
+        }
         let cluster = &self.report.cluster;
         let scope = cluster.scope.as_deref().filter(|scope| !scope.is_empty());
         let scope = scope.map(|scope| format!("Cluster {scope}: ")).unwrap_or_default();
@@ -95,21 +100,24 @@ impl<W: Write> Text<'_, '_, W> {
 
     /// `2 live, 1 with a restart of PostgreSQL on pg1, pg2`
     fn summary(&self) -> String {
-        let kinds: [(&dyn Fn(&Effect) -> bool, &str, bool); 7] = [
-            (&|effect| *effect == Effect::RestartPatroni, "with a restart of Patroni", true),
-            (&|effect| matches!(effect, Effect::RestartPostgresql(_)), "with a restart of PostgreSQL", true),
-            (&|effect| matches!(effect, Effect::Standbys(_)), "that Patroni carries out on standbys", false),
-            (&|effect| *effect == Effect::Reload, "with a reload", true),
-            (&|effect| *effect == Effect::Live, "live", false),
-            (&|effect| *effect == Effect::Bootstrap, "for new clusters or replicas alone", false),
-            (&|effect| matches!(effect, Effect::Nothing(_)), "without effect", false),
-        ];
-        let parts = kinds.iter().filter_map(|(is_kind, text, names_nodes)| {
-            let rows: Vec<&Row<'_>> = self.rows.iter().filter(|row| is_kind(&row.change.effect)).collect();
+        // What it takes, and whether the nodes are named.
+        let kind = |effect: &Effect| match effect {
+            Effect::RestartPatroni => ("with a restart of Patroni", true),
+            Effect::RestartPostgresql(_) => ("with a restart of PostgreSQL", true),
+            Effect::Standbys(_) => ("that Patroni carries out on standbys", false),
+            Effect::Reload => ("with a reload", true),
+            Effect::Live => ("live", false),
+            Effect::Bootstrap => ("for new clusters or replicas alone", false),
+            Effect::Nothing(_) => ("without effect", false),
+        };
+        let mut kinds: Vec<(&str, bool)> = self.rows.iter().map(|row| kind(&row.change.effect)).collect();
+        kinds.dedup();
+        let parts = kinds.into_iter().map(|(text, names_nodes)| {
+            let rows: Vec<&Row<'_>> = self.rows.iter().filter(|row| kind(&row.change.effect).0 == text).collect();
             let all = self.report.cluster.nodes.iter().map(|node| node.name.as_str());
             let nodes: Vec<&str> = all.filter(|name| rows.iter().any(|row| row.nodes.contains(name))).collect();
-            let on = if *names_nodes { format!(" on {}", nodes.join(", ")) } else { String::new() };
-            (!rows.is_empty()).then(|| format!("{} {text}{on}", rows.len()))
+            let on = if names_nodes { format!(" on {}", nodes.join(", ")) } else { String::new() };
+            format!("{} {text}{on}", rows.len())
         });
         parts.collect::<Vec<_>>().join("; ")
     }
@@ -160,20 +168,49 @@ impl<W: Write> Text<'_, '_, W> {
     }
 
     fn changes(&mut self) -> io::Result<()> {
-        if self.rows.is_empty() {
-            return Ok(());
-        }
         let sources = &self.report.after.snapshot.sources;
         let all = self.report.cluster.nodes.iter().filter(|node| node.is_compared()).count();
-        let rows: Vec<[Cell; 4]> = self.rows.iter().map(|row| cells(row, all, sources)).collect();
-        writeln!(self.out)?;
-        table::write(
-            ["setting", "before → after", "takes effect", "on"],
-            &rows,
-            self.look.palette,
-            self.width,
-            self.out,
-        )
+        let head = |row: &Row<'_>| {
+            let what = match row.change.effect {
+                Effect::Nothing(_) => "no effect".to_owned(),
+                _ => effect(row.change, sources),
+            };
+            let nodes = match row.nodes.len() {
+                count if count == all && 4 < all => format!("all {all} nodes"),
+                _ => row.nodes.join(", "),
+            };
+            (what, nodes)
+        };
+        let mut groups: Vec<((String, String), Vec<String>)> = Vec::new();
+        let width = self.rows.iter().map(|row| row.change.path.join(".").width()).max().unwrap_or(0);
+        for row in &self.rows {
+            let name = printable(&row.change.path.join(".")).into_owned();
+            let padding = " ".repeat(width.min(MAXIMUM_NAME).saturating_sub(name.width()));
+            let mut text = values(row.change);
+            if let Effect::Nothing(why) = &row.change.effect {
+                text.push_str(&format!(" ({})", reason(why, sources)));
+            }
+            if let Some(remark) = &row.change.remark {
+                text.push_str(&format!(" ({remark})"));
+            }
+            let first = format!("    {}{padding}  ", self.look.palette.code(&name));
+            let indent = " ".repeat(6 + width.min(MAXIMUM_NAME));
+            let line = self.look.wrap(&first, &indent, &printable(&text));
+            let head = head(row);
+            match groups.iter_mut().find(|(known, _)| *known == head) {
+                Some((_, lines)) => lines.push(line),
+                None => groups.push((head, vec![line])),
+            }
+        }
+        for ((what, nodes), lines) in groups {
+            writeln!(self.out)?;
+            let first = format!("  {} ", self.look.palette.bold(&what));
+            self.line(&first, "    ", &format!("({nodes})"))?;
+            for line in lines {
+                write!(self.out, "{line}")?;
+            }
+        }
+        Ok(())
     }
 
     fn is_weaker(&self) -> bool {
@@ -205,7 +242,7 @@ impl<W: Write> Text<'_, '_, W> {
         }
         if let (Some(before), Some(after)) = (transition.before.tolerance, transition.after.tolerance) {
             let row = |property: Property| {
-                let (before, after) = (of(before, property), of(after, property));
+                let (before, after) = (before.of_property(property), after.of_property(property));
                 let paint = if after < before { Palette::bad } else { Palette::good };
                 [
                     Cell::new(property_text(property)),
@@ -229,7 +266,7 @@ impl<W: Write> Text<'_, '_, W> {
                 0 => "at once".to_owned(),
                 number => format!("loop {number}"),
             };
-            let text = format!("{when}: {}{}", state.what, weaker(state, members));
+            let text = format!("{when}: {}{}", state.what, meanwhile(state, members));
             match state.weaker.is_empty() {
                 true => self.section(title, &text)?,
                 false => self.alarm(title, "WEAKER ", &text)?,
@@ -296,7 +333,7 @@ impl<W: Write> Text<'_, '_, W> {
         }
         writeln!(self.out)?;
         for (position, remark) in remarks.iter().enumerate() {
-            self.section(if position == 0 { "Not compared" } else { "" }, remark)?;
+            self.section(if position == 0 { "Remarks" } else { "" }, remark)?;
         }
         Ok(())
     }
@@ -318,24 +355,6 @@ impl<W: Write> Text<'_, '_, W> {
     fn line(&mut self, first: &str, rest: &str, text: &str) -> io::Result<()> {
         write!(self.out, "{}", self.look.wrap(first, rest, &printable(text)))
     }
-}
-
-fn cells(row: &Row<'_>, all: usize, sources: &SourceMap) -> [Cell; 4] {
-    let change = row.change;
-    let mut when = effect(change, sources);
-    if let Some(remark) = &change.remark {
-        when.push_str(&format!("; {remark}"));
-    }
-    let paint: fn(Palette, &str) -> String = match change.effect {
-        Effect::RestartPatroni | Effect::RestartPostgresql(_) | Effect::Standbys(_) => Palette::open,
-        Effect::Nothing(_) | Effect::Bootstrap => Palette::faint,
-        Effect::Reload | Effect::Live => |_, text| text.to_owned(),
-    };
-    let nodes = match row.nodes.len() {
-        count if count == all && 4 < all => format!("all {all} nodes"),
-        _ => row.nodes.join(", "),
-    };
-    [Cell::new(change.path.join(".")), Cell::new(values(change)), Cell::painted(when, paint), Cell::new(nodes)]
 }
 
 /// `30 → 20`; of lists what comes and what goes.
@@ -375,19 +394,6 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// Findings that say the same, with all their places.
-fn grouped<'a>(findings: &'a [Finding], sources: &SourceMap) -> Vec<(&'a Finding, Vec<String>)> {
-    let mut groups: Vec<(&Finding, Vec<String>)> = Vec::new();
-    for finding in findings {
-        let is_same = |known: &Finding| known.code == finding.code && known.message == finding.message;
-        match groups.iter_mut().find(|(known, _)| is_same(known)) {
-            Some((_, places)) => places.extend(place(finding, sources)),
-            None => groups.push((finding, place(finding, sources).into_iter().collect())),
-        }
-    }
-    groups
-}
-
 fn posture(posture: &Posture) -> String {
     let strict = if posture.is_strict { ", strict" } else { "" };
     match posture.mode {
@@ -404,20 +410,11 @@ fn property_text(property: Property) -> &'static str {
     }
 }
 
-fn of(tolerance: Tolerance, property: Property) -> Option<usize> {
-    match property {
-        Property::Failover => tolerance.failover,
-        Property::Commits => tolerance.commits,
-        Property::Writes => tolerance.writes,
-    }
-}
-
 /// What a state leaves weaker than before and after.
-fn weaker(state: &State, members: usize) -> String {
+fn meanwhile(state: &State, members: usize) -> String {
     let Some(tolerance) = state.tolerance.filter(|_| !state.weaker.is_empty()) else { return String::new() };
     let parts = state.weaker.iter().map(|property| {
-        let survived = tolerated_text(of(tolerance, *property), members);
-        format!("{}: {survived}", property_text(*property))
+        format!("{} {}", property_text(*property), tolerated_text(tolerance.of_property(*property), members))
     });
-    format!(" (until the next write survives the loss of – {})", listed(&parts.collect::<Vec<_>>()))
+    format!("; until the next write: {}", parts.collect::<Vec<_>>().join(", "))
 }
