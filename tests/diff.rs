@@ -86,6 +86,31 @@ fn the_dynamic_configuration_is_edited_as_by_patronictl() {
 }
 
 #[test]
+fn restarts_come_in_the_order_that_parameters_ask_for() {
+    let steps = |pair: &str| {
+        let (_, stdout, _) = diff(&[CAPTURE, "-p", pair]);
+        stdout.split_once("What to do").map(|(_, steps)| steps.to_owned()).unwrap_or_default()
+    };
+    let comes_first = |steps: &str, first: &str, second: &str| {
+        let place = |node: &str| steps.find(&format!("patronictl restart demo {node}"));
+        assert!(place(first).is_some() && place(first) < place(second), "{steps}");
+    };
+    comes_first(&steps("max_connections=50"), "pg2 pg3", "pg1");
+    comes_first(&steps("max_connections=30"), "pg1", "pg2 pg3");
+    comes_first(&steps("shared_buffers=32MB"), "pg2 pg3", "pg1");
+}
+
+#[test]
+fn files_are_put_over_the_configuration_or_replace_it() {
+    let files = folder("edits", &[("edit.yml", "ttl: 30\npostgresql: {parameters: {max_wal_size: null}}\n")]);
+    let file = files.join("edit.yml").display().to_string();
+    let (_, applied, _) = diff(&[CAPTURE, "--apply", &file]);
+    assert!(applied.starts_with("2 CHANGES  2 live"), "{applied}");
+    let (_, replaced, _) = diff(&[CAPTURE, "--replace", &file]);
+    assert!(replaced.contains("synchronous_mode  ") && replaced.contains("quorum → false (default)"), "{replaced}");
+}
+
+#[test]
 fn synchronous_mode_is_followed_state_by_state() {
     insta::assert_snapshot!("quorum_to_on", report(&[CAPTURE, "--set", "synchronous_mode=on"]));
     insta::assert_snapshot!("quorum_to_off", report(&[CAPTURE, "--set", "synchronous_mode=off"]));
@@ -130,6 +155,10 @@ fn what_patroni_refuses_is_told() {
     let (code, stdout, _) = diff(&[CAPTURE, &broken.display().to_string()]);
     assert_eq!(code, 1, "{stdout}");
     assert!(stdout.starts_with("REFUSED  Patroni does not take it on pg2"), "{stdout}");
+    let good = format!("{CAPTURE}/config/pg2/patroni.yml");
+    let (code, stdout, _) = diff(&[&broken.join("pg2.yml").display().to_string(), &good, "--fail-on", "never"]);
+    assert_eq!(code, 3, "{stdout}");
+    assert!(stdout.starts_with("NOT COMPARED  see the remarks"), "{stdout}");
     let (code, stdout, _) = diff(&[CAPTURE, "--set", "loop_wait=soon"]);
     assert_eq!(code, 1, "{stdout}");
     assert!(stdout.starts_with("REFUSED  Patroni does not take it on pg1, pg2, pg3"), "{stdout}");

@@ -62,6 +62,7 @@ impl<W: Write> Text<'_, '_, W> {
         let refused: Vec<&str> = self.refused().map(|(name, ..)| name).collect();
         let (word, text) = match (refused.is_empty(), self.rows.len()) {
             (false, _) => (palette.bad("REFUSED"), format!("Patroni does not take it on {}", refused.join(", "))),
+            (true, 0) if self.report.is_uncompared() => (palette.open("NOT COMPARED"), "see the remarks".to_owned()),
             (true, 0) => (palette.good("NOTHING CHANGES"), String::new()),
             (true, count) => {
                 let restarts =
