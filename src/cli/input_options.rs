@@ -19,6 +19,14 @@ pub struct InputOptions {
     #[arg(value_name = "PATH", help_heading = None::<&str>)]
     pub paths: Vec<String>,
 
+    #[command(flatten)]
+    pub choice: ClusterChoice,
+}
+
+/// Options that choose among clusters and releases.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub struct ClusterChoice {
     /// The cluster to look at, when the input holds several
     #[arg(long, value_name = "NAME")]
     pub scope: Option<String>,
@@ -63,13 +71,9 @@ impl InputOptions {
     ///
     /// # Errors
     ///
-    /// The user's: `all` was given to a command that answers for one release at a time.
+    /// Those of [`ClusterChoice::one_release`].
     pub fn one_release(&self) -> Result<Option<PatroniVersion>, Failure> {
-        match self.patroni_version {
-            None => Ok(None),
-            Some(Release::One(version)) => Ok(Some(version)),
-            Some(Release::All) => Err(Failure::new("--patroni-version all goes with predict alone")),
-        }
+        self.choice.one_release()
     }
 
     /// Like [`Self::load`], for answers to which a broken file could make a difference.
@@ -89,33 +93,9 @@ impl InputOptions {
     ///
     /// # Errors
     ///
-    /// The user's or the environment's: no path, a path that cannot be read or understood, nothing to look at in it, no
-    /// such cluster.
+    /// Those of [`ClusterChoice::load`].
     pub fn load(&self) -> Result<Snapshot, Failure> {
-        if self.paths.is_empty() {
-            return Err(Failure::new("no input: name a file or directory, or - for standard input").with_help(
-                "patroni.yml, a DCS dump (etcdctl get --prefix /service/ -w json), or a directory with several",
-            ));
-        }
-        let mut snapshot = Snapshot::assemble(offline::read(&self.paths)?).map_err(|error| match error {
-            SnapshotError::Nothing { help } => {
-                let paths = self.paths.join(", ");
-                Failure::new(format!("{paths}: no Patroni configuration, DCS dump or REST answer found"))
-                    .with_help(help)
-            }
-            error => error.into(),
-        })?;
-        if let Some(scope) = &self.scope {
-            keep_scope(&mut snapshot, scope)?;
-        }
-        if let Some(group) = self.group {
-            let groups: Vec<_> = snapshot.clusters.iter().filter_map(|cluster| cluster.group).collect();
-            snapshot.clusters.retain(|cluster| cluster.group == Some(group));
-            if snapshot.clusters.is_empty() {
-                return Err(unknown("Citus group", &group.to_string(), groups.iter().map(u32::to_string)));
-            }
-        }
-        Ok(snapshot)
+        self.choice.load(&self.paths)
     }
 
     /// The cluster that a question is about.
@@ -144,15 +124,67 @@ impl InputOptions {
     }
 }
 
+impl ClusterChoice {
+    /// The one release to judge with, if one was given.
+    ///
+    /// # Errors
+    ///
+    /// The user's: `all` was given to a command that answers for one release at a time.
+    pub fn one_release(&self) -> Result<Option<PatroniVersion>, Failure> {
+        match self.patroni_version {
+            None => Ok(None),
+            Some(Release::One(version)) => Ok(Some(version)),
+            Some(Release::All) => Err(Failure::new("--patroni-version all goes with predict alone")),
+        }
+    }
+
+    /// Reads the input, and of several clusters keeps the one asked for.
+    ///
+    /// # Errors
+    ///
+    /// The user's or the environment's: no path, a path that cannot be read or understood, nothing to look at in it, no
+    /// such cluster.
+    pub fn load(&self, paths: &[String]) -> Result<Snapshot, Failure> {
+        if paths.is_empty() {
+            return Err(Failure::new("no input: name a file or directory, or - for standard input").with_help(
+                "patroni.yml, a DCS dump (etcdctl get --prefix /service/ -w json), or a directory with several",
+            ));
+        }
+        let mut snapshot = Snapshot::assemble(offline::read(paths)?).map_err(|error| match error {
+            SnapshotError::Nothing { help } => {
+                let paths = paths.join(", ");
+                Failure::new(format!("{paths}: no Patroni configuration, DCS dump or REST answer found"))
+                    .with_help(help)
+            }
+            error => error.into(),
+        })?;
+        if let Some(scope) = &self.scope {
+            keep_scope(&mut snapshot, scope)?;
+        }
+        if let Some(group) = self.group {
+            let groups: Vec<_> = snapshot.clusters.iter().filter_map(|cluster| cluster.group).collect();
+            snapshot.clusters.retain(|cluster| cluster.group == Some(group));
+            if snapshot.clusters.is_empty() {
+                return Err(unknown("Citus group", &group.to_string(), groups.iter().map(u32::to_string)));
+            }
+        }
+        Ok(snapshot)
+    }
+}
+
 /// Drops what belongs to another cluster; a configuration that names none stays.
 fn keep_scope(snapshot: &mut Snapshot, scope: &str) -> Result<(), Failure> {
     let of_clusters = snapshot.clusters.iter().map(|cluster| cluster.scope.clone());
+    if of_clusters.clone().all(|known| known.is_empty()) && snapshot.configurations.is_empty() {
+        // A dynamic configuration by itself does not tell its cluster.
+        return Ok(());
+    }
     let of_configurations = snapshot.configurations.iter().filter_map(|configuration| configuration.scope.clone());
     let scopes: BTreeSet<String> = of_clusters.chain(of_configurations).collect();
     if !scopes.contains(scope) {
         return Err(unknown("cluster", scope, scopes.into_iter()));
     }
-    snapshot.clusters.retain(|cluster| cluster.scope == scope);
+    snapshot.clusters.retain(|cluster| cluster.scope == scope || cluster.scope.is_empty());
     snapshot.configurations.retain(|configuration| configuration.scope.as_ref().is_none_or(|own| own == scope));
     Ok(())
 }

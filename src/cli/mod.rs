@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod configuration_options;
+mod diff;
 mod explain;
 mod input_options;
 mod output_options;
@@ -34,6 +35,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match &arguments.command {
         Command::Check(arguments) => check::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
         Command::Quorum(arguments) => quorum::run(arguments),
         Command::Show(arguments) => show::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
@@ -63,6 +65,7 @@ pub struct CommandLine {
 enum Command {
     Check(check::Arguments),
     Predict(predict::Arguments),
+    Diff(diff::Arguments),
     Quorum(quorum::Arguments),
     Show(show::Arguments),
     Explain(explain::Arguments),

@@ -5,6 +5,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+pub mod comparison;
 pub mod example;
 pub mod expression;
 pub mod facts;
