@@ -48,7 +48,8 @@ impl Writer<'_> {
         for asked in &taken.asked {
             clusters.entry(asked.id.cluster.clone()).or_default().asked.push(asked);
         }
-        let mut picture = Picture { files: Vec::new(), failures: failures(taken) };
+        let taken_at = self.ended as u64;
+        let mut picture = Picture { files: Vec::new(), failures: failures(taken), taken_at };
         for (name, cluster) in &clusters {
             self.write_cluster(name, cluster, taken, &mut picture.files);
         }
@@ -211,12 +212,18 @@ fn server(server: &Server) -> Value {
 fn failures(taken: &Taken) -> Vec<String> {
     let dcs = taken.keys.as_ref().err().map(|error| format!("the DCS: {error}"));
     let doubts = taken.doubts.iter().map(|doubt| format!("the DCS: {doubt}"));
-    let of_servers = taken.servers.iter().filter_map(|server| {
-        Some(format!("the DCS, {}: {}", server.endpoint, server.error.as_ref()?))
-    });
+    let of_servers = taken
+        .servers
+        .iter()
+        .filter_map(|server| Some(format!("the DCS, {}: {}", server.endpoint, server.error.as_ref()?)));
     let of_members = taken.asked.iter().flat_map(|asked| {
         asked.answers.iter().filter_map(move |(path, answer)| {
-            Some(format!("{}, GET {path} of {}: {}", asked.id.name, endpoint(&asked.url), reason(answer.as_ref().err()?)))
+            Some(format!(
+                "{}, GET {path} of {}: {}",
+                asked.id.name,
+                endpoint(&asked.url),
+                reason(answer.as_ref().err()?)
+            ))
         })
     });
     dcs.into_iter().chain(doubts).chain(of_servers).chain(of_members).collect()

@@ -57,6 +57,8 @@ pub struct Picture {
     pub files: Vec<RawFile>,
     /// What did not work, in words.
     pub failures: Vec<String>,
+    /// When it was taken, in seconds since 1970.
+    pub taken_at: u64,
 }
 
 /// Why there is no picture at all; the environment or the settings are to blame.
@@ -155,9 +157,9 @@ async fn once(
         Ok(keys) => api_urls(keys, &target.namespace),
         Err(error @ (OnlineError::File { .. } | OnlineError::Settings(_))) => return Err(error.clone().into()),
         Err(error) => match &target.own_api_url {
-            Some(url) => api_urls_of_view(members, url, target.scope.as_deref())
-                .await
-                .map_err(|member| CaptureError::NoAnswer { dcs: error.to_string(), member: Some(member.to_string()) })?,
+            Some(url) => api_urls_of_view(members, url, target.scope.as_deref()).await.map_err(|member| {
+                CaptureError::NoAnswer { dcs: error.to_string(), member: Some(member.to_string()) }
+            })?,
             None => return Err(CaptureError::NoAnswer { dcs: error.to_string(), member: None }),
         },
     };

@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use clap::Args;
+#[cfg(feature = "online")]
+use patrolint::capture::Scale;
 use patrolint::input::offline;
 use patrolint::model::postgresql::version::PostgresVersion;
 use patrolint::model::snapshot::{ClusterSnapshot, Snapshot, SnapshotError};
 use patrolint::model::version::{PatroniVersion, VersionError};
 
 use crate::cli::Failure;
+#[cfg(feature = "online")]
+use crate::cli::online_options::{OnlineOptions, Way};
 
 /// Options of every command that reads a cluster.
 #[derive(Clone, Debug, Args)]
@@ -26,6 +30,14 @@ pub struct InputOptions {
     /// The Citus group to look at, when the input holds several
     #[arg(long, value_name = "NUMBER")]
     pub group: Option<u32>,
+
+    #[cfg(feature = "online")]
+    #[command(flatten)]
+    pub online: OnlineOptions,
+
+    #[cfg(feature = "online")]
+    #[command(flatten)]
+    pub way: Way,
 
     /// Judge as if every node and patronictl were of this Patroni release, for example 4.0.6; predict also takes all
     #[arg(long, value_name = "VERSION")]
@@ -92,12 +104,20 @@ impl InputOptions {
     /// The user's or the environment's: no path, a path that cannot be read or understood, nothing to look at in it, no
     /// such cluster.
     pub fn load(&self) -> Result<Snapshot, Failure> {
-        if self.paths.is_empty() {
+        #[cfg(feature = "online")]
+        let mut files = match self.online.is_asked() {
+            true => self.online.take(&self.way, self.scope.as_deref(), Scale::Verdicts)?.files,
+            false => Vec::new(),
+        };
+        #[cfg(not(feature = "online"))]
+        let mut files = Vec::new();
+        if self.paths.is_empty() && files.is_empty() {
             return Err(Failure::new("no input: name a file or directory, or - for standard input").with_help(
                 "patroni.yml, a DCS dump (etcdctl get --prefix /service/ -w json), or a directory with several",
             ));
         }
-        let mut snapshot = Snapshot::assemble(offline::read(&self.paths)?).map_err(|error| match error {
+        files.extend(offline::read(&self.paths)?);
+        let mut snapshot = Snapshot::assemble(files).map_err(|error| match error {
             SnapshotError::Nothing { help } => {
                 let paths = self.paths.join(", ");
                 Failure::new(format!("{paths}: no Patroni configuration, DCS dump or REST answer found"))

@@ -1,9 +1,13 @@
 //! The command line: arguments in, exit code out, one file per subcommand. No analysis here.
 
+#[cfg(feature = "online")]
+mod capture;
 mod check;
 mod completions;
 mod explain;
 mod input_options;
+#[cfg(feature = "online")]
+mod online_options;
 mod output_options;
 mod predict;
 mod quorum;
@@ -35,6 +39,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Predict(arguments) => predict::run(arguments),
         Command::Quorum(arguments) => quorum::run(arguments),
         Command::Show(arguments) => show::run(arguments),
+        #[cfg(feature = "online")]
+        Command::Capture(arguments) => capture::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Rules(arguments) => rules::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
@@ -64,6 +70,8 @@ enum Command {
     Predict(predict::Arguments),
     Quorum(quorum::Arguments),
     Show(show::Arguments),
+    #[cfg(feature = "online")]
+    Capture(capture::Arguments),
     Explain(explain::Arguments),
     Rules(rules::Arguments),
     Schema(schema::Arguments),
@@ -112,7 +120,16 @@ impl Failure {
 
     /// Prints `error: …` and, if there is one, `help: …` to standard error.
     pub fn print(&self) {
-        let mut text = format!("error: {}\n", printable(&self.message));
+        self.print_as("error");
+    }
+
+    /// Prints `warning: …` for what does not stop the work.
+    pub fn warn(&self) {
+        self.print_as("warning");
+    }
+
+    fn print_as(&self, kind: &str) {
+        let mut text = format!("{kind}: {}\n", printable(&self.message));
         if let Some(help) = &self.help {
             text.push_str(&format!("help: {}\n", printable(help)));
         }

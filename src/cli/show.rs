@@ -36,14 +36,6 @@ struct ConfigArguments {
     #[command(flatten)]
     input: InputOptions,
 
-    /// A configuration as Patroni is started with it: a file, or a directory whose *.yml files make one configuration
-    #[arg(short, long = "config", value_name = "PATH", help_heading = "Input")]
-    config: Option<String>,
-
-    /// The environment variables that Patroni runs with, as KEY=value lines; those of this shell are never used
-    #[arg(long, value_name = "FILE", help_heading = "Input")]
-    env_file: Option<String>,
-
     /// The node to show, when the input holds several
     #[arg(long, value_name = "NAME", help_heading = "Input")]
     node: Option<String>,
@@ -106,11 +98,11 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 fn show_config(arguments: &ConfigArguments) -> Result<Exit, Failure> {
     let mut snapshot = arguments.snapshot()?;
-    let environment = match &arguments.env_file {
+    let environment = match &arguments.input.way.env_file {
         Some(name) => Some(read_environment(&mut snapshot, name)?),
         None => None,
     };
-    let given = match &arguments.config {
+    let given = match &arguments.input.way.config {
         Some(path) => Some(read_directory(&mut snapshot, path)?),
         None => None,
     };
@@ -130,7 +122,7 @@ fn show_config(arguments: &ConfigArguments) -> Result<Exit, Failure> {
         .iter()
         .map(|node| Shown {
             node,
-            environment: arguments.env_file.as_deref(),
+            environment: arguments.input.way.env_file.as_deref(),
             effective: node.effective(environment.as_ref()),
         })
         .collect();
@@ -156,7 +148,7 @@ fn show_config(arguments: &ConfigArguments) -> Result<Exit, Failure> {
 impl ConfigArguments {
     /// What the paths hold; with -c or --env-file there need not be any.
     fn snapshot(&self) -> Result<Snapshot, Failure> {
-        let is_told = self.config.is_some() || self.env_file.is_some();
+        let is_told = self.input.way.config.is_some() || self.input.way.env_file.is_some();
         if self.input.paths.is_empty() && is_told { Ok(Snapshot::default()) } else { self.input.load_whole() }
     }
 

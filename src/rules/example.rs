@@ -101,7 +101,14 @@ impl Example {
                 let keys = text.lines().filter_map(|line| line.split_once(' '));
                 let keys = keys.map(|(key, value)| (key.to_owned(), dcs_key(&mut snapshot.sources, name, key, value)));
                 let keys = keys.collect();
-                cluster.dcs = Some(Dcs { kind: DcsKind::Etcd3, revision: None, keys, servers: Vec::new(), incomplete, doubts: Vec::new() });
+                cluster.dcs = Some(Dcs {
+                    kind: DcsKind::Etcd3,
+                    revision: None,
+                    keys,
+                    servers: Vec::new(),
+                    incomplete,
+                    doubts: Vec::new(),
+                });
             } else if let Some(member) = name.strip_prefix("rest:") {
                 let (member, answer) = match member.strip_suffix(" unreachable") {
                     Some(member) => (member, RestAnswer::Unreachable { reason: text.trim().to_owned() }),

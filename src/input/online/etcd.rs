@@ -18,7 +18,9 @@ pub async fn endpoints(settings: &Etcd) -> Result<Vec<String>, OnlineError> {
     endpoints.dedup();
     match (endpoints.is_empty(), &settings.srv) {
         (false, _) => Ok(endpoints),
-        (true, Some(domain)) => Err(OnlineError::Settings(format!("this build cannot look up the SRV records of {domain}"))),
+        (true, Some(domain)) => {
+            Err(OnlineError::Settings(format!("this build cannot look up the SRV records of {domain}")))
+        }
         (true, None) => Err(OnlineError::Settings("the settings name no server of etcd".to_owned())),
     }
 }

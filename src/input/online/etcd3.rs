@@ -136,7 +136,8 @@ impl Etcd3 {
                 Value::Null => Some(Vec::new()),
                 value => STANDARD.decode(value.as_str()?).ok(),
             };
-            let path = bytes("key").and_then(|key| String::from_utf8(key).ok()).ok_or_else(|| malformed("an odd key"))?;
+            let path =
+                bytes("key").and_then(|key| String::from_utf8(key).ok()).ok_or_else(|| malformed("an odd key"))?;
             keys.push(StoredKey {
                 path,
                 value: bytes("value").ok_or_else(|| malformed("a value that is no base64"))?,
@@ -255,7 +256,8 @@ fn decode(endpoint: &str, answer: &Answer) -> Result<Value, OnlineError> {
         Some(text) => text.trim_start_matches("etcdserver: ").to_owned(),
         None => format!("HTTP status {}", answer.status),
     };
-    const DENIALS: [&str; 4] = ["permission denied", "invalid auth token", "user name is empty", "revision of auth store is old"];
+    const DENIALS: [&str; 4] =
+        ["permission denied", "invalid auth token", "user name is empty", "revision of auth store is old"];
     Err(match DENIALS.iter().any(|denial| reason.contains(denial)) {
         true => OnlineError::Denied { endpoint: shown(endpoint), reason },
         false => failure(endpoint, &reason),

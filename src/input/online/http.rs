@@ -84,11 +84,9 @@ impl Http {
 
     async fn send(&self, url: &str, request: RequestBuilder) -> Result<Answer, OnlineError> {
         let watch = Stopwatch::start();
-        let failed = |error: reqwest::Error| {
-            match error.is_timeout() {
-                true => OnlineError::no_answer(url, self.timeout),
-                false => OnlineError::Server { endpoint: endpoint(url), reason: reason(&error) },
-            }
+        let failed = |error: reqwest::Error| match error.is_timeout() {
+            true => OnlineError::no_answer(url, self.timeout),
+            false => OnlineError::Server { endpoint: endpoint(url), reason: reason(&error) },
         };
         let mut response = request.send().await.map_err(failed)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -160,7 +158,10 @@ fn read(name: &str) -> Result<Vec<u8>, OnlineError> {
 }
 
 fn of_no_use(name: &str, error: &reqwest::Error) -> OnlineError {
-    OnlineError::File { name: name.to_owned(), reason: format!("it holds no certificate that can be read ({})", reason(error)) }
+    OnlineError::File {
+        name: name.to_owned(),
+        reason: format!("it holds no certificate that can be read ({})", reason(error)),
+    }
 }
 
 /// The own certificate and its key.

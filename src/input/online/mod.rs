@@ -3,7 +3,9 @@
 //! Settings in, keys and answers as the servers hold them out. Which cluster they belong to is not known here.
 
 pub mod clock;
+pub mod consul;
 pub mod etcd;
+pub mod etcd2;
 pub mod etcd3;
 pub mod http;
 pub mod rest_api;
@@ -141,8 +143,13 @@ impl OnlineError {
 pub fn reader(dcs: &Dcs, limits: Limits) -> Result<Box<dyn DcsReader>, OnlineError> {
     match dcs {
         Dcs::Etcd3(settings) => Ok(Box::new(etcd3::Etcd3::new(settings, limits)?)),
-        Dcs::Etcd2(_) | Dcs::Consul(_) | Dcs::ZooKeeper(_) | Dcs::Kubernetes(_) => {
-            Err(OnlineError::Settings("this build cannot read that DCS".to_owned()))
+        Dcs::Etcd2(settings) => Ok(Box::new(etcd2::Etcd2::new(settings, limits)?)),
+        Dcs::Consul(settings) => Ok(Box::new(consul::Consul::new(settings, limits)?)),
+        Dcs::ZooKeeper(_) => {
+            Err(OnlineError::Settings("this build cannot read ZooKeeper: build with --features zookeeper".to_owned()))
+        }
+        Dcs::Kubernetes(_) => {
+            Err(OnlineError::Settings("this build cannot read Kubernetes: build with --features kubernetes".to_owned()))
         }
     }
 }

@@ -1,11 +1,16 @@
 //! Where a configuration says that the DCS and the members' REST APIs are, as the daemon and patronictl read it.
 
-use crate::input::online::settings::{
-    Consul, Credentials, Dcs, Etcd, Hidden, Kubernetes, RestApi, Tls, ZooKeeper,
-};
-use crate::model::config::effective::{Section, Setting};
-use crate::parse::python;
-use crate::parse::tree::Value;
+use crate::input::RawFile;
+use crate::input::online::settings::{Consul, Credentials, Dcs, Etcd, Hidden, Kubernetes, RestApi, Tls, ZooKeeper};
+use crate::input::source_map::SourceId;
+use crate::model::behaviour::Behaviours;
+use crate::model::config::effective::{Environment, Given, Section, Setting, merged};
+use crate::model::version::PatroniVersion;
+use crate::parse::tree::{Node, Value};
+use crate::parse::{python, yaml};
+
+/// The source of trees that belong to no source map.
+const NOWHERE: SourceId = SourceId(u32::MAX);
 
 /// What a configuration tells of the way to its cluster.
 #[derive(Clone, Debug)]
@@ -22,6 +27,20 @@ pub struct Connection {
     pub own_api_url: Option<String>,
 }
 
+impl Connection {
+    /// Takes any certificate for good.
+    pub fn trust_any(&mut self) {
+        let tls = match &mut self.dcs {
+            Dcs::Etcd3(etcd) | Dcs::Etcd2(etcd) => Some(&mut etcd.tls),
+            Dcs::Consul(consul) => Some(&mut consul.tls),
+            Dcs::ZooKeeper(zookeeper) => zookeeper.tls.as_mut(),
+            // The kubeconfig decides.
+            Dcs::Kubernetes(_) => None,
+        };
+        tls.into_iter().chain([&mut self.rest_api.tls]).for_each(|tls| tls.insecure = true);
+    }
+}
+
 /// Why a configuration leads nowhere; whoever wrote it is to blame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum ConnectionError {
@@ -32,7 +51,18 @@ pub enum ConnectionError {
     /// A DCS that nobody but Patroni can read.
     #[error("its DCS is {0}, which cannot be read from outside")]
     #[diagnostic(help("ask the members' REST APIs instead: GET /cluster and GET /patroni of each, saved as files"))]
-    Unreadable(&'static str),
+    Closed(&'static str),
+    /// A file that is no YAML to PyYAML.
+    #[error("cannot understand {name}: {message}")]
+    Unreadable {
+        /// The file.
+        name: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// Patroni does not start with it.
+    #[error("Patroni does not start with this configuration: {0}")]
+    Rejected(String),
     /// The section names no server.
     #[error("its section {0} names no server")]
     NoServer(&'static str),
@@ -50,41 +80,81 @@ pub enum ConnectionError {
     Url(String),
 }
 
+/// Reads configuration files, one over the other, and the environment over them.
+///
+/// # Errors
+///
+/// A file is not what Patroni can read, or all of it leads nowhere.
+pub fn read(
+    files: &[RawFile],
+    environment: Option<&Environment>,
+    dcs_url: Option<&str>,
+) -> Result<Connection, ConnectionError> {
+    let mut documents = Vec::new();
+    for file in files {
+        let unreadable = |message: String| ConnectionError::Unreadable { name: file.name.clone(), message };
+        let text = yaml::decode(NOWHERE, &file.bytes).map_err(|error| unreadable(error.message))?;
+        // Secrets are not hidden here, for they are what a server asks for; nothing of this tree is kept.
+        documents.push(yaml::parse(NOWHERE, text).map_err(|error| unreadable(error.message))?);
+    }
+    let documents: Vec<&Node> = documents.iter().collect();
+    let version = PatroniVersion::newest();
+    let settings = match documents.is_empty() && environment.is_none() {
+        true => Section::default(),
+        false => merged(&Given {
+            files: (!documents.is_empty()).then_some(&documents),
+            environment,
+            dynamic: None,
+            version,
+            behaviours: Behaviours::of(version),
+        })
+        .map_err(|raised| ConnectionError::Rejected(raised.to_string()))?,
+    };
+    connection(&settings, dcs_url)
+}
+
 /// What the merged configuration tells.
 ///
-/// Of several sections the one counts whose name comes first.
+/// Of several sections the one counts whose name comes first; a URL as patronictl's `--dcs-url` takes the place of all.
 ///
-/// Source: patroni/dcs/__init__.py, `get_dcs` and `iter_dcs_classes`; patroni/request.py, `PatroniRequest.reload_config`, 4.1.5.
+/// Source: patroni/dcs/__init__.py, `get_dcs` and `iter_dcs_classes`; patroni/ctl.py, `load_config`, 4.1.5.
 ///
 /// # Errors
 ///
 /// It leads nowhere.
-pub fn connection(settings: &Section) -> Result<Connection, ConnectionError> {
-    let section = |name: &str| settings.get(name).and_then(Setting::section);
-    let dcs = if let Some(section) = section("consul") {
-        Dcs::Consul(consul(section)?)
-    } else if let Some(section) = section("etcd") {
-        Dcs::Etcd2(etcd(section, "etcd")?)
-    } else if let Some(section) = section("etcd3") {
-        Dcs::Etcd3(etcd(section, "etcd3")?)
-    } else if section("exhibitor").is_some() {
-        return Err(ConnectionError::Unreadable("ZooKeeper by way of Exhibitor"));
-    } else if let Some(section) = section("kubernetes") {
-        Dcs::Kubernetes(kubernetes(section, settings)?)
-    } else if section("raft").is_some() {
-        return Err(ConnectionError::Unreadable("Raft"));
-    } else if let Some(section) = section("zookeeper") {
-        Dcs::ZooKeeper(zookeeper(section)?)
-    } else {
-        return Err(ConnectionError::NoDcs);
+fn connection(settings: &Section, dcs_url: Option<&str>) -> Result<Connection, ConnectionError> {
+    let (dcs, namespace) = match dcs_url {
+        Some(url) => dcs_of_url(url)?,
+        None => (dcs(settings)?, None),
     };
-    let namespace = text(settings, "namespace").unwrap_or_else(|| "service".to_owned());
+    let namespace = namespace.or_else(|| text(settings, "namespace")).unwrap_or_else(|| "service".to_owned());
     Ok(Connection {
         dcs,
         namespace: namespace.trim_matches('/').to_owned(),
         scope: text(settings, "scope"),
         rest_api: rest_api(settings),
         own_api_url: own_api_url(settings),
+    })
+}
+
+fn dcs(settings: &Section) -> Result<Dcs, ConnectionError> {
+    let section = |name: &str| settings.get(name).and_then(Setting::section);
+    Ok(if let Some(section) = section("consul") {
+        Dcs::Consul(consul(section)?)
+    } else if let Some(section) = section("etcd") {
+        Dcs::Etcd2(etcd(section, "etcd")?)
+    } else if let Some(section) = section("etcd3") {
+        Dcs::Etcd3(etcd(section, "etcd3")?)
+    } else if section("exhibitor").is_some() {
+        return Err(ConnectionError::Closed("ZooKeeper by way of Exhibitor"));
+    } else if let Some(section) = section("kubernetes") {
+        Dcs::Kubernetes(kubernetes(section, settings)?)
+    } else if section("raft").is_some() {
+        return Err(ConnectionError::Closed("Raft"));
+    } else if let Some(section) = section("zookeeper") {
+        Dcs::ZooKeeper(zookeeper(section)?)
+    } else {
+        return Err(ConnectionError::NoDcs);
     })
 }
 
@@ -95,7 +165,7 @@ pub fn connection(settings: &Section) -> Result<Connection, ConnectionError> {
 /// # Errors
 ///
 /// It is no such URL.
-pub fn dcs_of_url(url: &str) -> Result<(Dcs, Option<String>), ConnectionError> {
+fn dcs_of_url(url: &str) -> Result<(Dcs, Option<String>), ConnectionError> {
     let odd = || ConnectionError::Url(crate::parse::secrets::mask(url, &[]));
     let (scheme, rest) = url.split_once("//").unwrap_or(("", url));
     let (address, path) = rest.split_once('/').unwrap_or((rest, ""));

@@ -334,7 +334,14 @@ impl Assembly {
             let ttl_seconds = key.ttl_seconds.or_else(of_lease);
             keys.insert(name, DcsKey { source, value: RawValue(value), json, revision, lease, ttl_seconds });
         }
-        Dcs { kind, revision: part.revision, keys, servers: Vec::new(), incomplete: part.incomplete, doubts: part.doubts }
+        Dcs {
+            kind,
+            revision: part.revision,
+            keys,
+            servers: Vec::new(),
+            incomplete: part.incomplete,
+            doubts: part.doubts,
+        }
     }
 
     /// What the files beside a dump tell of its kind.

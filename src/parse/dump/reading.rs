@@ -52,7 +52,10 @@ pub fn read_servers(document: &Node) -> Option<Vec<DcsServer>> {
         database_bytes_in_use: unsigned(server.get("database_bytes_in_use")),
         alarms: texts(server.get("alarms")),
         latency_ms: unsigned(server.get("latency_ms")),
-        clock_ahead_seconds: server.get("clock_ahead_seconds").and_then(integer).and_then(|ahead| i64::try_from(ahead).ok()),
+        clock_ahead_seconds: server
+            .get("clock_ahead_seconds")
+            .and_then(integer)
+            .and_then(|ahead| i64::try_from(ahead).ok()),
         error: text(server, "error"),
     };
     Some(document.get("servers").and_then(Node::as_sequence).unwrap_or_default().iter().map(server).collect())
