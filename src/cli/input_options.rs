@@ -138,6 +138,17 @@ impl InputOptions {
         Ok(snapshot)
     }
 
+    /// # Errors
+    ///
+    /// The user's: no live cluster is looked at, and `option` is of no use without one.
+    #[cfg(feature = "online")]
+    pub fn need_online(&self, option: &str) -> Result<(), Failure> {
+        match self.online.is_asked() {
+            true => Ok(()),
+            false => Err(Failure::new(format!("{option} needs a live cluster")).with_help("add --online or --dcs")),
+        }
+    }
+
     /// The cluster that a question is about.
     ///
     /// # Errors

@@ -15,13 +15,18 @@ mod rule_options;
 mod rules;
 mod schema;
 mod show;
+#[cfg(feature = "online")]
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use patrolint::report::monitoring::State;
 use patrolint::report::terminal::printable;
+
+use crate::cli::output_options::VerdictOutput;
 
 /// Runs the command line and tells how it went. Errors are printed to standard error.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
@@ -46,9 +51,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Schema(arguments) => schema::run(arguments),
         Command::Completions(arguments) => completions::run(arguments),
     };
-    result.unwrap_or_else(|failure| {
-        failure.print();
-        Exit::Failed
+    result.unwrap_or_else(|failure| match arguments.command.verdict_output() {
+        Some(output) => output.fail(&failure),
+        None => {
+            failure.print();
+            Exit::Failed
+        }
     })
 }
 
@@ -78,6 +86,18 @@ enum Command {
     Completions(completions::Arguments),
 }
 
+impl Command {
+    /// The output options of a command whose answer is a verdict.
+    fn verdict_output(&self) -> Option<&VerdictOutput> {
+        match self {
+            Self::Check(arguments) => Some(arguments.output()),
+            Self::Predict(arguments) => Some(arguments.output()),
+            Self::Quorum(arguments) => Some(arguments.output()),
+            _ => None,
+        }
+    }
+}
+
 const EXIT_CODES: &str = "\
 Exit codes: 0 nothing wrong, 1 something is, 2 the command could not do its work, 3 the input does not tell.";
 
@@ -92,6 +112,18 @@ pub enum Exit {
     Failed = 2,
     /// What was asked could not be judged.
     Unjudged = 3,
+}
+
+impl Exit {
+    /// The exit code of a Nagios plugin: 0 ok, 1 warning, 2 critical, 3 unknown.
+    fn of_state(state: State) -> Self {
+        match state {
+            State::Ok => Self::Clean,
+            State::Warning => Self::Findings,
+            State::Critical => Self::Failed,
+            State::Unknown => Self::Unjudged,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -135,6 +167,12 @@ impl Failure {
         }
         // Nobody is left to be told when standard error cannot be written.
         let _ = io::stderr().write_all(text.as_bytes());
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.message)
     }
 }
 

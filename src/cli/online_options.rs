@@ -37,7 +37,7 @@ pub struct OnlineOptions {
 
     /// Wait for the DCS at most this long
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
-    pub timeout: Duration,
+    pub dcs_timeout: Duration,
 
     /// Wait for a member's answer at most this long; Patroni itself waits 2 seconds
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
@@ -45,7 +45,7 @@ pub struct OnlineOptions {
 }
 
 /// A positive number of seconds, at most a day.
-fn seconds(text: &str) -> Result<Duration, String> {
+pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "a number of seconds is needed".to_owned())?;
     match 0.0 < seconds && seconds <= 86_400.0 {
         true => Ok(Duration::from_secs_f64(seconds)),
@@ -109,7 +109,7 @@ impl OnlineOptions {
                     .with_help("name it with --scope, or take all below the namespace with --all-scopes"));
             }
         };
-        let limits = Limits { dcs: self.timeout, rest_api: self.rest_timeout, ..Limits::default() };
+        let limits = Limits { dcs: self.dcs_timeout, rest_api: self.rest_timeout, ..Limits::default() };
         Ok(Target {
             dcs: connection.dcs,
             namespace: connection.namespace,

@@ -10,6 +10,7 @@ pub mod configuration;
 mod excerpt;
 pub mod json_schema;
 pub mod key_table;
+pub mod monitoring;
 pub mod page;
 pub mod palette;
 pub mod prediction;
