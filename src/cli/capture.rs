@@ -8,7 +8,8 @@ use patrolint::capture::{Scale, bundle};
 use patrolint::input::{RawFile, offline};
 use patrolint::parse::secrets;
 
-use crate::cli::online_options::{OnlineOptions, Way};
+use crate::cli::input_options::Way;
+use crate::cli::online_options::OnlineOptions;
 use crate::cli::{Exit, Failure};
 
 /// Keep what a live cluster tells in one file, without its secrets, for every other command to read

@@ -13,7 +13,7 @@ use patrolint::model::version::{PatroniVersion, VersionError};
 
 use crate::cli::Failure;
 #[cfg(feature = "online")]
-use crate::cli::online_options::{OnlineOptions, Way};
+use crate::cli::online_options::OnlineOptions;
 
 /// Options of every command that reads a cluster.
 #[derive(Clone, Debug, Args)]
@@ -35,13 +35,25 @@ pub struct InputOptions {
     #[command(flatten)]
     pub online: OnlineOptions,
 
-    #[cfg(feature = "online")]
     #[command(flatten)]
     pub way: Way,
 
     /// Judge as if every node and patronictl were of this Patroni release, for example 4.0.6; predict also takes all
     #[arg(long, value_name = "VERSION")]
     pub patroni_version: Option<Release>,
+}
+
+/// The configuration that leads to a cluster.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Live cluster")]
+pub struct Way {
+    /// The configuration of Patroni or patronictl: a file, or a directory whose *.yml files make one configuration
+    #[arg(short, long, value_name = "PATH")]
+    pub config: Option<String>,
+
+    /// Variables that Patroni runs with, as KEY=value lines; those of this shell are never used
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<String>,
 }
 
 /// Option of the commands to which the version of PostgreSQL makes a difference.

@@ -14,6 +14,7 @@ use patrolint::model::config::connection;
 use patrolint::model::config::effective::Environment;
 
 use crate::cli::Failure;
+use crate::cli::input_options::Way;
 
 /// Options of every command that can look at a live cluster.
 #[derive(Clone, Debug, Args)]
@@ -51,19 +52,6 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
         true => Ok(Duration::from_secs_f64(seconds)),
         false => Err("more than 0 and at most 86400 seconds are needed".to_owned()),
     }
-}
-
-/// The configuration that leads to a cluster.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Live cluster")]
-pub struct Way {
-    /// The configuration of Patroni or patronictl: a file, or a directory whose *.yml files make one configuration
-    #[arg(short, long, value_name = "PATH")]
-    pub config: Option<String>,
-
-    /// Variables that Patroni runs with, as KEY=value lines; those of this shell are never used
-    #[arg(long, value_name = "FILE")]
-    pub env_file: Option<String>,
 }
 
 impl OnlineOptions {
