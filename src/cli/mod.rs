@@ -156,6 +156,7 @@ impl Failure {
     }
 
     /// Prints `warning: …` for what does not stop the work.
+    #[cfg_attr(not(feature = "online"), expect(dead_code, reason = "a live cluster alone needs it"))]
     pub fn warn(&self) {
         self.print_as("warning");
     }

@@ -53,8 +53,10 @@ pub struct Answer {
     /// The exit code.
     pub exit: Exit,
     /// The exit code that a report for people would have.
+    #[cfg_attr(not(feature = "online"), expect(dead_code, reason = "a live cluster alone needs it"))]
     pub verdict: Exit,
     /// The verdict without what changes all the time, such as positions.
+    #[cfg_attr(not(feature = "online"), expect(dead_code, reason = "a live cluster alone needs it"))]
     pub essence: String,
 }
 
@@ -65,11 +67,13 @@ impl VerdictOutput {
     }
 
     /// Whether people read it.
+    #[cfg_attr(not(feature = "online"), expect(dead_code, reason = "a live cluster alone needs it"))]
     pub fn is_text(&self) -> bool {
         self.format == VerdictFormat::Text
     }
 
     /// Whether a file is written.
+    #[cfg_attr(not(feature = "online"), expect(dead_code, reason = "a live cluster alone needs it"))]
     pub fn has_file(&self) -> bool {
         self.destination.output.is_some()
     }
