@@ -1,5 +1,6 @@
 //! `quorum`: what is folded over bit masks equals the whole race, loss by loss, and the laws that it rests on.
 
+mod cluster;
 mod schema;
 
 use std::collections::BTreeMap;
@@ -19,10 +20,9 @@ use patrolint::decision::quorum::report;
 use patrolint::decision::quorum::seats::seats;
 use patrolint::decision::quorum::situation::{Mode, Situation};
 use patrolint::decision::quorum_state::QuorumState;
-use patrolint::input::source_map::SourceId;
 use patrolint::model::behaviour::Behaviours;
 use patrolint::model::cluster::MemberStatus;
-use patrolint::model::snapshot::{ClusterSnapshot, Dcs, DcsKey, DcsKind, DcsServer, RawValue, RestAnswer};
+use patrolint::model::snapshot::{ClusterSnapshot, DcsServer, RawValue, RestAnswer};
 use patrolint::model::version::PatroniVersion;
 use patrolint::parse::json;
 use patrolint::report::quorum::json as json_report;
@@ -31,51 +31,13 @@ use patrolint::report::terminal::Look;
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// What a value's place in a text would be; nothing points there.
-const NOWHERE: SourceId = SourceId(u32::MAX);
+use cluster::{NOWHERE, cluster, healthy, member};
 
 fn lines(name: &str) -> Vec<Value> {
     let mut text = String::new();
     let file = fs::File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("the record can be read");
     GzDecoder::new(file).read_to_string(&mut text).expect("the record is compressed text");
     text.lines().map(|line| serde_json::from_str(line).expect("every line is JSON")).collect()
-}
-
-/// A cluster in the form of the oracle's scenarios: `dcs` and `rest`.
-fn cluster(scenario: &Value) -> ClusterSnapshot {
-    let object = |field: &str| scenario[field].as_object().cloned().unwrap_or_default();
-    let key = |text: &str| DcsKey {
-        source: NOWHERE,
-        value: RawValue(text.to_owned()),
-        json: json::parse(NOWHERE, text).ok(),
-        revision: None,
-        lease: None,
-        ttl_seconds: None,
-    };
-    let dcs = object("dcs");
-    let keys: BTreeMap<String, DcsKey> =
-        dcs.iter().filter_map(|(name, text)| Some((name.clone(), key(text.as_str()?)))).collect();
-    let answer = |answer: &Value| match answer {
-        Value::String(_) => RestAnswer::Unreachable { reason: "it does not answer".to_owned() },
-        answer => {
-            let text = answer["raw"].as_str().map_or_else(|| answer.to_string(), str::to_owned);
-            RestAnswer::Answered { source: NOWHERE, json: json::parse(NOWHERE, &text).ok() }
-        }
-    };
-    ClusterSnapshot {
-        namespace: "service".to_owned(),
-        scope: "demo".to_owned(),
-        dcs: Some(Dcs {
-            kind: DcsKind::Etcd3,
-            revision: None,
-            keys,
-            servers: Vec::new(),
-            incomplete: None,
-            doubts: Vec::new(),
-        }),
-        rest: object("rest").iter().map(|(name, value)| (name.clone(), answer(value))).collect(),
-        ..ClusterSnapshot::default()
-    }
 }
 
 #[test]
@@ -127,25 +89,6 @@ fn any_cluster_gets_a_report() {
         written += 1;
     }
     assert!(50 < written, "{written} reports");
-}
-
-/// A member as its key tells it.
-fn member(index: usize, role: &str, extra: &str) -> String {
-    format!(
-        r#"{{"api_url":"http://10.0.0.{index}:8008/patroni","state":"running","role":"{role}","version":"4.1.5","xlog_location":1000,"timeline":1,"replication_state":"streaming"{extra}}}"#
-    )
-}
-
-/// A cluster of `pg01`, which leads, and others, with these keys besides.
-fn healthy(members: usize, config: &str, sync: &str) -> ClusterSnapshot {
-    let mut dcs = serde_json::json!({
-        "config": config, "sync": sync, "leader": "pg01", "initialize": "1", "status": r#"{"optime":1000}"#, "history": "[]",
-    });
-    for index in 1..=members {
-        let role = if index == 1 { "primary" } else { "replica" };
-        dcs[format!("members/pg{index:02}")] = Value::String(member(index, role, ""));
-    }
-    cluster(&serde_json::json!({ "dcs": dcs }))
 }
 
 fn quorum_cluster(members: usize, node_count: usize) -> ClusterSnapshot {

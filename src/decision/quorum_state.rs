@@ -368,7 +368,6 @@ impl Resolver {
 
         let state = &self.state;
         let nodes = int(state.voters.union(&state.sync).len());
-        let is_unconfirmed = state.numsync_confirmed < state.numsync;
         let lowest_quorum = int(state.sync.len()) - state.numsync;
         if nodes < state.quorum + state.numsync.min(state.numsync_confirmed) {
             if state.sync_wanted < state.numsync {
@@ -379,7 +378,8 @@ impl Resolver {
                 // Case 4: it has been raised in `synchronous_standby_names` only.
                 self.quorum_update(lowest_quorum, state.voters.clone(), Adjustment::Unconfirmed)?;
             }
-        } else if state.numsync == state.sync_wanted && nodes < state.quorum + state.numsync && is_unconfirmed {
+        } else if state.numsync == state.sync_wanted && nodes < state.quorum + state.numsync {
+            // Patroni also asks whether some are not confirmed; if all were, it would have come to the first case.
             self.quorum_update(lowest_quorum, state.voters.clone(), Adjustment::Unconfirmed)?;
         }
         Ok(())

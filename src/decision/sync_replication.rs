@@ -643,6 +643,14 @@ mod tests {
         };
         check_change(("2.1.7", "3.0.3"), &taken, "names pg2", "names pg2; 2 s; /sync pg1: pg2");
 
+        let odd = "config {\"synchronous_mode\": true}
+            leader pg1
+            members/pg2
+            sync {\"leader\": \"pg1\", \"sync_standby\": 5}";
+        let odd = World { dcs: odd, names: "2", rows: "pg2 sync 100", ..new };
+        assert_eq!(logged("3.3.11", &odd), [""; 0], "the key is read before the setting");
+        assert_eq!(logged("4.1.5", &odd).len(), 1, "the setting is read before the key");
+
         let off = "leader pg1
             sync {\"leader\": \"pg1\"}";
         let off = World { dcs: off, names: "pg2", rows: "", ..new };
@@ -679,6 +687,8 @@ mod tests {
         assert_eq!(written("4.1.5", &behind), "");
         let old = World { names: "1 (pg2,pg3)", rows: "pg2 sync 100, pg3 potential 100", postgres: 9_06_00, ..new };
         assert_eq!(written("4.1.5", &old), "/sync pg1: pg2,pg3 quorum 1");
+        let first_with_quorum = World { names: "ANY 1 (pg2,pg3)", postgres: 10_00_00, ..old };
+        assert_eq!(written("4.1.5", &first_with_quorum), "");
         // A PostgreSQL without lists has no quorum either.
         let older = World { names: "", rows: "pg3 async 100", postgres: 9_05_20, ..new };
         check_change(("4.0.4", "4.0.5"), &older, "names None (pg3); 2 s", "names pg3; 2 s; /sync pg1: pg3");
@@ -813,12 +823,40 @@ mod tests {
         assert_eq!(written("4.1.5", &world), "names ANY 1 (pg2)");
         let gone = World { names: "ANY 1 (pg2)", rows: "", ..world };
         assert_eq!(written("4.1.5", &gone), "names nobody");
+        // A setting that stays as it is takes no time, and the second ends with loop_wait.
+        let dcs = "config {\"synchronous_mode\": \"quorum\", \"loop_wait\": 1}
+            leader pg1
+            members/anyhost
+            sync {\"leader\": \"pg1\"}";
+        let unreadable = World { dcs, names: "ANY 1 (anyhost)", rows: "anyhost async 100", ..world };
+        assert_eq!(written("4.1.5", &unreadable), "");
+    }
+
+    #[test]
+    fn a_primary_reads_a_new_setting_back_at_once() {
+        let warnings = |mode: &str, names: &'static str, primary: bool, timeline: Option<i128>| {
+            let config = format!("config {{\"synchronous_mode\": {mode}, \"loop_wait\": 1}}\n");
+            let keys = "leader pg1
+                members/anyhost
+                sync {\"leader\": \"pg1\"}";
+            let dcs = Box::leak((config + keys).into_boxed_str());
+            let world = World { dcs, names, rows: "anyhost sync 100", postgres: POSTGRES };
+            with_view("4.1.5", &world, |view, replication| {
+                let local = LocalState { primary, timeline, ..view.local.clone() };
+                let decision = process_sync_replication(&View { local: &local, ..*view }, replication);
+                decision.steps.iter().filter(|step| matches!(step, SyncStep::Unparsable(_))).count()
+            })
+        };
+        assert_eq!([Some(1), Some(0), None].map(|timeline| warnings("\"quorum\"", "", true, timeline)), [1, 0, 0]);
+        assert_eq!([true, false].map(|primary| warnings("true", "\"anyhost\"", primary, Some(1))), [1, 0]);
     }
 
     #[test]
     fn of_connections_by_one_name_the_last_spelling_counts() {
         let world = World { dcs: ON, names: "", rows: "pg2 async 90, PG2 async 80, pg2 async 100", postgres: POSTGRES };
         assert_eq!(written("4.1.5", &world), "names PG2; 2 s");
+        let world = World { rows: "pg2 async 90, pg3 async 100, pg2 async 100", ..world };
+        assert_eq!(written("4.1.5", &world), "names pg2; 2 s", "in the place of the first");
         let world = World { rows: "pg2 async 90, pg3 async 95, pg2 async 100", ..world };
         assert_eq!(written("4.1.5", &world), "names pg2; 2 s");
         assert_eq!(written("3.0.2", &world), "names pg2; 2 s");

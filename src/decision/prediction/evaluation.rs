@@ -109,7 +109,7 @@ fn evaluate_change(facts: &Facts, kind: Kind, request: &Request, via: Via) -> Ev
     gates.push(api_report);
     let key = failover_key(&request, facts.now);
     let due = key.scheduled_at.as_ref().and_then(ScheduledAt::seconds).unwrap_or(facts.now);
-    let now = if facts.now < due { due } else { facts.now };
+    let now = facts.now.max(due);
     let leader_report = leader_gate(facts, &key, now);
     let steps_down = leader_report.verdict == GateVerdict::Passes;
     let shutdown = if steps_down { shutdown::report(facts, &key, now) } else { None };

@@ -491,7 +491,7 @@ fn catching_up(facts: &Facts, question: &Question, base: &Evaluation) -> Option<
     let has_race = matches!(question, Question::Change { .. }) && matches!(base.gate, None | Some(Gate::Race));
     let leader = facts.leader().filter(|_| has_race)?;
     let (after, _) = after_demotion(facts);
-    let is_raised = |name: &&String| **name != leader && facts.nodes[*name].local.lsn < after.nodes[*name].local.lsn;
+    let is_raised = |name: &&String| facts.nodes[*name].local.lsn < after.nodes[*name].local.lsn;
     let names: Vec<&str> = facts.nodes.keys().filter(is_raised).map(String::as_str).collect();
     (!names.is_empty()).then(|| Assumption {
         text: format!("{} catch up with {leader}'s WAL while it shuts down", names.join(", ")),

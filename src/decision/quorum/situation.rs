@@ -1,11 +1,11 @@
 //! What is known about replication in a cluster now, as its leader sees it.
 
-use crate::decision::prediction::facts::{Facts, Origin};
+use crate::decision::prediction::facts::Facts;
 use crate::decision::quorum::contest::{MAXIMUM_NODES, Nodes};
 use crate::decision::sync_standbys::{CurrentState, ReplicaRow, Replication, current_state};
 use crate::decision::view::{Answers, View};
 use crate::model::behaviour::Behaviours;
-use crate::model::cluster::{Cluster, MemberStatus, Raised};
+use crate::model::cluster::{Cluster, Raised};
 use crate::model::config::global::GlobalConfig;
 use crate::model::version::PatroniVersion;
 use crate::parse::python;
@@ -228,13 +228,6 @@ impl<'a> Situation<'a> {
     fn lsn_of(&self, name: &str) -> Option<i128> {
         let found = self.facts.nodes.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, node)| node.local.lsn)
-    }
-
-    /// Whether a node's answer was seen, and not supposed.
-    pub fn is_seen(&self, name: &str) -> bool {
-        self.facts.nodes.get(name).is_some_and(|node| {
-            node.status_origin == Origin::Rest && matches!(node.status, MemberStatus::Reachable { .. })
-        })
     }
 }
 
