@@ -12,7 +12,9 @@ mod words;
 
 use std::sync::LazyLock;
 
-pub use key::{Apply, Environment, Key, Kind, Need, Number, Place, Reading, Releases, Standing, Truth};
+use crate::model::version::PatroniVersion;
+
+pub use key::{Apply, Environment, Key, Kind, Need, Number, Place, Reading, Standing, Truth, VariableKind};
 
 /// Variables of older releases that still work, each with the one that replaced it.
 ///
@@ -76,6 +78,15 @@ pub fn find(document: Document, path: &[&str]) -> Option<&'static Key> {
     Branch::of(document).descend(path)?.key
 }
 
+/// The row of a key that a release reads from `PATRONI_<SECTION>_<SUFFIX>` for a section of any name.
+pub fn key_of_any_section(suffix: &str, version: PatroniVersion) -> Option<&'static Key> {
+    keys().find(|key| {
+        key.environment == Environment::AnySection
+            && key.variable_is_in(version)
+            && key.path.rsplit('.').next().is_some_and(|name| name.to_uppercase() == suffix)
+    })
+}
+
 /// The names that a section knows, in order of the table; `*` among them if it takes any. Empty: it is no section.
 pub fn names_below(document: Document, section: &[&str]) -> Vec<&'static str> {
     let branch = Branch::of(document).descend(section);
@@ -127,6 +138,18 @@ impl Branch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::version::KNOWN_RELEASES;
+
+    #[test]
+    fn a_key_of_any_section_is_read_alike_in_all() {
+        for key in keys().filter(|key| key.environment == Environment::AnySection) {
+            for version in KNOWN_RELEASES.iter().filter(|version| key.variable_is_in(**version)) {
+                let suffix = key.path.rsplit('.').next().unwrap_or_default().to_uppercase();
+                let found = key_of_any_section(&suffix, *version).expect("it is one");
+                assert_eq!(found.variable_kind(*version), key.variable_kind(*version), "{} {version}", key.path);
+            }
+        }
+    }
 
     #[test]
     fn names_of_their_own_count_before_any_name() {
