@@ -6,6 +6,7 @@ use patrolint::report::check::{Report, json, text};
 use patrolint::rules::Options;
 use patrolint::rules::finding::Severity;
 
+use crate::cli::configuration_options::ConfigurationOptions;
 use crate::cli::input_options::{InputOptions, PostgresOption};
 use crate::cli::output_options::{Format, OutputOptions};
 use crate::cli::rule_options::RuleOptions;
@@ -17,6 +18,9 @@ use crate::cli::{Exit, Failure};
 pub struct Arguments {
     #[command(flatten)]
     input: InputOptions,
+
+    #[command(flatten)]
+    configuration: ConfigurationOptions,
 
     #[command(flatten)]
     postgres: PostgresOption,
@@ -47,11 +51,17 @@ Exit codes:
   2  wrong usage, or an input that cannot be read or understood; what could be judged is still reported
   3  not a single rule could be judged on this input
 
+Directories:
+  What -c names is read as Patroni reads its argument: all *.yml and *.yaml files of a directory,
+  in the order of their names, make the configuration of one node. A directory among the PATHs
+  holds files of any kind, as \"patrolint show config --help\" tells.
+
 Rules that miss a part of the input, such as REST answers, are named in the report and change no exit code.
 
 Examples:
   patrolint check patroni.yml
   patrolint check --fail-on warning --format json /etc/patroni/
+  patrolint check -c /etc/patroni.d --env-file /etc/default/patroni
   etcdctl get --prefix /service/demo/ -w json | patrolint check - patroni.yml";
 
 /// The least severity that fails a check.
@@ -80,7 +90,7 @@ impl FailOn {
 
 /// Runs all rules on all inputs and prints the report.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let snapshot = arguments.input.load()?;
+    let snapshot = arguments.configuration.load(&arguments.input, None)?;
     let registry = arguments.rules.registry()?;
     let options = Options {
         patroni_version: arguments.input.one_release()?.map(|version| version.to_string()),

@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod configuration_options;
 mod explain;
 mod input_options;
 mod output_options;

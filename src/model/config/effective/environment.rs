@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::input::source_map::{SourceId, SourceMap};
-use crate::model::behaviour::Behaviour;
+use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::Raised;
 use crate::model::config::effective::merge::Merger;
 use crate::model::config::effective::section::{Content, Layer, Origin, Section, Setting};
 use crate::model::config::effective::{Because, Unused};
-use crate::model::config::schema::{self, Environment as Name, Key, VariableKind};
+use crate::model::config::schema::{self, Document, Environment as Name, Key, VariableKind};
+use crate::model::version::PatroniVersion;
 use crate::parse::environment::{Assignment, assignments};
 use crate::parse::tree::{Entry, Mapping, Node, Span, Style, Value};
 use crate::parse::yaml::{self, YamlError};
@@ -23,6 +24,8 @@ const CONFIGURATION: &str = "PATRONI_CONFIGURATION";
 /// The environment that a node's Patroni runs in.
 #[derive(Clone)]
 pub struct Environment {
+    /// The text of the variables.
+    source: SourceId,
     /// The variables by name, in the order in which they were first set.
     variables: Vec<Variable>,
     index: HashMap<String, usize>,
@@ -30,12 +33,22 @@ pub struct Environment {
     document: Option<Result<Node, YamlError>>,
 }
 
+/// An environment variable.
 #[derive(Clone)]
-struct Variable {
-    name: String,
+pub struct Variable {
+    /// Its name.
+    pub name: String,
     /// As it is, secrets included.
     value: String,
-    span: Span,
+    /// Where the value stands.
+    pub span: Span,
+}
+
+impl Variable {
+    /// Whether its value is empty.
+    pub fn is_empty(&self) -> bool {
+        self.value.is_empty()
+    }
 }
 
 impl std::fmt::Debug for Environment {
@@ -49,7 +62,7 @@ impl Environment {
     /// them) and adds its text to `sources`, secrets masked.
     pub fn read(sources: &mut SourceMap, name: &str, content: &str) -> Self {
         let source = sources.add(name, content);
-        let mut environment = Self { variables: Vec::new(), index: HashMap::new(), document: None };
+        let mut environment = Self { source, variables: Vec::new(), index: HashMap::new(), document: None };
         let mut hidden = Vec::new();
         for Assignment { name, value, range } in assignments(content) {
             let span = Span::new(source, range.start, range.end);
@@ -82,14 +95,32 @@ impl Environment {
         self.document = Some(document);
     }
 
+    /// The text of the variables.
+    pub fn source(&self) -> SourceId {
+        self.source
+    }
+
+    /// The configuration that a release makes of the variables, as a tree: what it reads from variables that it knows,
+    /// every value and its keys at the place of the variable's value.
+    ///
+    /// # Errors
+    ///
+    /// Patroni raises an exception, and does not start.
+    pub fn tree(&self, version: PatroniVersion) -> Result<Node, Raised> {
+        let mut merger = Merger::new(version, Behaviours::of(version));
+        let mut tree = self.configuration(&mut merger)?.tree(self.source);
+        keep_known(&mut tree, &mut Vec::new());
+        Ok(tree)
+    }
+
     /// The document in `PATRONI_CONFIGURATION`, or why PyYAML refuses it.
     pub fn document(&self) -> Option<&Result<Node, YamlError>> {
         self.document.as_ref()
     }
 
-    /// How many variables are Patroni's by their name.
-    pub fn count(&self) -> usize {
-        self.variables.iter().filter(|variable| variable.name.starts_with(PREFIX)).count()
+    /// The variables that are Patroni's by their name.
+    pub fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.variables.iter().filter(|variable| variable.name.starts_with(PREFIX))
     }
 
     fn find(&self, name: &str) -> Option<&Variable> {
@@ -119,6 +150,22 @@ impl Environment {
         reader.leave_the_rest();
         Ok(reader.config)
     }
+}
+
+/// Takes out of a tree what no release reads there, such as the section that a misspelt variable makes.
+fn keep_known(node: &mut Node, path: &mut Vec<String>) {
+    let Value::Mapping(mapping) = &mut node.value else { return };
+    mapping.entries.retain_mut(|entry| {
+        path.push(python::str(&entry.key.value));
+        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+        let is_known = schema::find(Document::Local, &names).is_some_and(|key| !key.path.ends_with(".*"));
+        let is_user = matches!(names.as_slice(), ["bootstrap", "users", ..]);
+        if is_known && !is_user {
+            keep_known(&mut entry.value, path);
+        }
+        path.pop();
+        is_known || is_user
+    });
 }
 
 /// Whether the value of a variable is a secret, or a text in YAML that holds one.

@@ -25,6 +25,9 @@ pub const OLDER_VARIABLES: [(&str, &str); 3] = [
     ("PATRONI_LOG_DATEFMT", "PATRONI_LOG_DATEFORMAT"),
 ];
 
+/// The sections that name a DCS.
+pub const DCS_SECTIONS: [&str; 7] = ["consul", "etcd", "etcd3", "exhibitor", "kubernetes", "raft", "zookeeper"];
+
 /// Of these keys of a section one has to be there.
 pub const ALTERNATIVES: [(Document, &[&str], &[&str], Need); 4] = [
     (Document::Local, &["etcd"], ETCD, Need::Patroni),
@@ -76,6 +79,16 @@ pub fn keys_of(document: Document) -> impl Iterator<Item = &'static Key> {
 /// The row of a path, given as segments (`[]` for the items of a list); a name of its own counts before `*`.
 pub fn find(document: Document, path: &[&str]) -> Option<&'static Key> {
     Branch::of(document).descend(path)?.key
+}
+
+/// The row of the key that a variable is named after, and the path that it sets.
+pub fn path_of_variable(name: &str) -> Option<(&'static Key, Vec<&'static str>)> {
+    keys().find_map(|key| key.variables().into_iter().find(|(known, _)| known == name).map(|(_, path)| (key, path)))
+}
+
+/// The row of the key that a variable is named after.
+pub fn key_of_variable(name: &str) -> Option<&'static Key> {
+    path_of_variable(name).map(|(key, _)| key)
 }
 
 /// The row of a key that a release reads from `PATRONI_<SECTION>_<SUFFIX>` for a section of any name.
