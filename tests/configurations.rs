@@ -10,7 +10,12 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 
 use flate2::read::GzDecoder;
+use patrolint::input::RawFile;
 use patrolint::model::behaviour::{Behaviour, Behaviours, TABLE};
+use patrolint::model::config::effective::{self, Given};
+use patrolint::model::snapshot::{LocalConfiguration, Snapshot};
+use patrolint::model::version::PatroniVersion;
+use patrolint::parse::tree::Node;
 use serde_json::Value as Json;
 
 #[test]
@@ -37,6 +42,44 @@ fn every_row_of_the_configuration_is_needed() {
     let rows = TABLE.iter().filter(|row| row.is_of_configuration());
     let unseen: Vec<&str> = rows.filter(|row| !is_missed(row.behaviour)).map(|row| row.name).collect();
     assert!(unseen.is_empty(), "{unseen:?}");
+}
+
+/// The one tree that rules look at means to Patroni what the files mean together.
+#[test]
+fn the_document_of_several_files_means_what_they_mean() {
+    let mut compared = 0;
+    for record in records() {
+        let Some(texts) = record["files"].as_array().filter(|files| 1 < files.len()) else { continue };
+        let mut snapshot = Snapshot::default();
+        let files: Vec<LocalConfiguration> = texts
+            .iter()
+            .map(|file| {
+                let bytes = file[1].as_str().unwrap_or_default().as_bytes().to_vec();
+                snapshot.read_configuration(RawFile { name: file[0].to_string(), bytes, named: true, unread: None })
+            })
+            .collect();
+        let documents: Vec<&Node> = files.iter().filter_map(|file| file.document.as_ref()).collect();
+        // An alias is one dictionary in Python, and a copy in the tree.
+        let has_aliases = texts.iter().any(|file| file[1].as_str().is_some_and(|text| text.contains("&id")));
+        if has_aliases || documents.len() < files.len() {
+            continue;
+        }
+        let of_files = |documents: &[&Node]| {
+            let version = PatroniVersion::newest();
+            let behaviours = Behaviours::of(version);
+            let given = Given { files: Some(documents), environment: None, dynamic: None, version, behaviours };
+            effective::merged(&given).map(|settings| settings.value()).map_err(|raised| raised.class)
+        };
+        let several = of_files(&documents);
+        let is_mapping = documents.iter().all(|document| document.as_mapping().is_some());
+        let joined = LocalConfiguration::of_files(files[0].source, files.clone());
+        let document = joined.document.expect("no file is refused");
+        if is_mapping {
+            assert!(several == of_files(&[&document]), "{texts:?}\n{several:?}\n{:?}", of_files(&[&document]));
+            compared += 1;
+        }
+    }
+    assert!(30 <= compared, "only {compared} configurations are of several files");
 }
 
 fn records() -> Vec<Json> {

@@ -16,7 +16,8 @@ const RECORDED: &[u8] = include_bytes!("../fixtures/schema/validate.jsonl.gz");
 /// What patrolint says and the validator does not, with the reasons.
 const DOCUMENT: &str = include_str!("../docs/validate-config.md");
 
-/// Every so many cases are judged; a prime, so that every value meets many keys.
+/// Every so many cases are judged, unless `VALIDATE_CONFIG=all` asks for all of them, as `tests/run` does; a prime, so that every
+/// value meets many keys.
 const STEP: usize = 7;
 
 /// Configurations and their errors, each a path and a message.
@@ -25,6 +26,7 @@ fn cases() -> Vec<(Json, Vec<(String, String)>)> {
     flate2::read::GzDecoder::new(RECORDED).read_to_string(&mut text).expect("the fixture is gzip");
     let mut bases: BTreeMap<String, Json> = BTreeMap::new();
     let mut cases = Vec::new();
+    let step = if std::env::var("VALIDATE_CONFIG").is_ok_and(|cases| cases == "all") { 1 } else { STEP };
     for (index, line) in text.lines().skip(1).enumerate() {
         let line: Json = serde_json::from_str(line).expect("every line is JSON");
         if let Some(name) = line["base"].as_str() {
@@ -32,7 +34,7 @@ fn cases() -> Vec<(Json, Vec<(String, String)>)> {
             bases.insert(name.to_owned(), line["config"].clone());
             continue;
         }
-        if index % STEP != 0 {
+        if index % step != 0 {
             continue;
         }
         let mut config = bases[line["of"].as_str().expect("a name")].clone();
@@ -137,31 +139,58 @@ fn covers(finding: &Finding, span: Span, is_there: bool, path: &str) -> bool {
     touches && (is_there || finding.message.contains(name))
 }
 
-#[test]
-fn what_the_validator_reports_is_reported_and_the_rest_is_documented() {
-    let registry = Registry::builtin();
-    let mut missed = BTreeMap::new();
-    let mut fired = BTreeSet::new();
-    let mut wrongly_refused = BTreeSet::new();
-    let mut compared = 0;
-    for (config, errors) in cases() {
-        let judged = judge(&registry, &config);
+/// What the two say differently about some of the cases.
+#[derive(Default)]
+struct Differences {
+    /// Errors that no finding covers, each with a text that it is about.
+    missed: BTreeMap<String, String>,
+    /// Rules that fired on what the validator accepts.
+    fired: BTreeSet<String>,
+    wrongly_refused: BTreeSet<String>,
+    compared: usize,
+}
+
+fn compare(registry: &Registry, cases: &[(Json, Vec<(String, String)>)]) -> Differences {
+    let mut differences = Differences::default();
+    for (config, errors) in cases {
+        let judged = judge(registry, config);
         let document = judged.snapshot.configurations[0].document.as_ref().expect("valid YAML");
         if errors.is_empty() {
             let refused = judged.findings.iter().filter(|finding| finding.code == "PTL125");
-            wrongly_refused.extend(refused.map(|finding| finding.message.clone()));
-            fired.extend(judged.findings.iter().map(|finding| finding.code.clone()));
+            differences.wrongly_refused.extend(refused.map(|finding| finding.message.clone()));
+            differences.fired.extend(judged.findings.iter().map(|finding| finding.code.clone()));
         }
         for (path, message) in errors {
-            compared += 1;
-            let (span, is_there) = place(document, &path);
-            if !judged.findings.iter().any(|finding| covers(finding, span, is_there, &path)) {
+            differences.compared += 1;
+            let (span, is_there) = place(document, path);
+            if !judged.findings.iter().any(|finding| covers(finding, span, is_there, path)) {
                 let value = &judged.text[span.start..span.end.min(span.start + 60)];
-                missed.entry(format!("{path}: {message}")).or_insert_with(|| value.to_owned());
+                differences.missed.entry(format!("{path}: {message}")).or_insert_with(|| value.to_owned());
             }
         }
     }
-    assert!(compared > 1000, "{compared}");
+    differences
+}
+
+#[test]
+fn what_the_validator_reports_is_reported_and_the_rest_is_documented() {
+    let cases = cases();
+    let registry = Registry::builtin();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let parts: Vec<Differences> = std::thread::scope(|scope| {
+        let chunks = cases.chunks(cases.len().div_ceil(threads));
+        let running: Vec<_> = chunks.map(|chunk| scope.spawn(|| compare(&registry, chunk))).collect();
+        running.into_iter().map(|thread| thread.join().expect("comparing does not panic")).collect()
+    });
+    let mut all = Differences::default();
+    for part in parts {
+        all.missed.extend(part.missed);
+        all.fired.extend(part.fired);
+        all.wrongly_refused.extend(part.wrongly_refused);
+        all.compared += part.compared;
+    }
+    let Differences { missed, fired, wrongly_refused, compared } = all;
+    assert!(1000 <= compared, "{compared}");
     let missed: Vec<String> = missed.into_iter().map(|(error, value)| format!("{error}\n  {value:?}")).collect();
     assert!(wrongly_refused.is_empty(), "{wrongly_refused:#?}\nmissed: {}", missed.join("\n"));
     assert!(missed.is_empty(), "{} of {compared}:\n{}", missed.len(), missed.join("\n"));

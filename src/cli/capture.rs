@@ -8,7 +8,7 @@ use patrolint::capture::{Scale, bundle};
 use patrolint::input::{RawFile, offline};
 use patrolint::parse::secrets;
 
-use crate::cli::input_options::Way;
+use crate::cli::configuration_options::ConfigurationOptions;
 use crate::cli::online_options::OnlineOptions;
 use crate::cli::{Exit, Failure};
 
@@ -25,7 +25,7 @@ pub struct Arguments {
     scope: Option<String>,
 
     #[command(flatten)]
-    way: Way,
+    configuration: ConfigurationOptions,
 
     #[command(flatten)]
     online: OnlineOptions,
@@ -55,7 +55,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if arguments.output == "-" && io::stdout().is_terminal() {
         return Err(Failure::new("a bundle is no text for a terminal").with_help("name a file with -o"));
     }
-    let mut picture = arguments.online.take(&arguments.way, arguments.scope.as_deref(), Scale::Everything)?;
+    let mut picture = arguments.online.take(&arguments.configuration, arguments.scope.as_deref(), Scale::Everything)?;
     if let Some(folder) = &arguments.include_logs {
         picture.files.extend(logs(folder)?);
     }

@@ -54,11 +54,17 @@ Exit codes:
   2  wrong usage, or an input that cannot be read or understood; what could be judged is still reported
   3  not a single rule could be judged on this input
 
+Directories:
+  What -c names is read as Patroni reads its argument: all *.yml and *.yaml files of a directory,
+  in the order of their names, make the configuration of one node. A directory among the PATHs
+  holds files of any kind, as \"patrolint show config --help\" tells.
+
 Rules that miss a part of the input, such as REST answers, are named in the report and change no exit code.
 
 Examples:
   patrolint check patroni.yml
   patrolint check --fail-on warning --format json /etc/patroni/
+  patrolint check -c /etc/patroni.d --env-file /etc/default/patroni
   etcdctl get --prefix /service/demo/ -w json | patrolint check - patroni.yml";
 
 /// The least severity that fails a check.

@@ -12,6 +12,7 @@ use patrolint::model::snapshot::{ClusterSnapshot, Snapshot, SnapshotError};
 use patrolint::model::version::{PatroniVersion, VersionError};
 
 use crate::cli::Failure;
+use crate::cli::configuration_options::ConfigurationOptions;
 #[cfg(feature = "online")]
 use crate::cli::online_options::OnlineOptions;
 
@@ -36,24 +37,11 @@ pub struct InputOptions {
     pub online: OnlineOptions,
 
     #[command(flatten)]
-    pub way: Way,
+    pub configuration: ConfigurationOptions,
 
     /// Judge as if every node and patronictl were of this Patroni release, for example 4.0.6; predict also takes all
     #[arg(long, value_name = "VERSION")]
     pub patroni_version: Option<Release>,
-}
-
-/// The configuration that leads to a cluster.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Live cluster")]
-pub struct Way {
-    /// The configuration of Patroni or patronictl: a file, or a directory whose *.yml files make one configuration
-    #[arg(short, long, value_name = "PATH")]
-    pub config: Option<String>,
-
-    /// Variables that Patroni runs with, as KEY=value lines; those of this shell are never used
-    #[arg(long, value_name = "FILE")]
-    pub env_file: Option<String>,
 }
 
 /// Option of the commands to which the version of PostgreSQL makes a difference.
@@ -102,7 +90,16 @@ impl InputOptions {
     ///
     /// Those of [`Self::load`], and any of [`Snapshot::problems`].
     pub fn load_whole(&self) -> Result<Snapshot, Failure> {
-        let snapshot = self.load()?;
+        self.load_whole_of(None)
+    }
+
+    /// Like [`Self::load_whole`]; `node` is the one that the environment of `--env-file` is of.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::load_whole`].
+    pub fn load_whole_of(&self, node: Option<&str>) -> Result<Snapshot, Failure> {
+        let snapshot = self.load_of(node)?;
         match snapshot.problems.first() {
             Some(problem) => Err(problem.clone().into()),
             None => Ok(snapshot),
@@ -116,14 +113,36 @@ impl InputOptions {
     /// The user's or the environment's: no path, a path that cannot be read or understood, nothing to look at in it, no
     /// such cluster.
     pub fn load(&self) -> Result<Snapshot, Failure> {
+        self.load_of(None)
+    }
+
+    fn load_of(&self, node: Option<&str>) -> Result<Snapshot, Failure> {
+        let mut snapshot = self.read()?;
+        self.configuration.add_to(&mut snapshot, self.is_live(), node, self.one_release().unwrap_or_default())?;
+        Ok(snapshot)
+    }
+
+    /// Whether a live cluster is looked at.
+    fn is_live(&self) -> bool {
+        #[cfg(feature = "online")]
+        return self.online.is_asked();
+        #[cfg(not(feature = "online"))]
+        return false;
+    }
+
+    /// The input without the configuration of `-c`.
+    fn read(&self) -> Result<Snapshot, Failure> {
         #[cfg(feature = "online")]
         let mut files = match self.online.is_asked() {
-            true => self.online.take(&self.way, self.scope.as_deref(), Scale::Verdicts)?.files,
+            true => self.online.take(&self.configuration, self.scope.as_deref(), Scale::Verdicts)?.files,
             false => Vec::new(),
         };
         #[cfg(not(feature = "online"))]
         let mut files = Vec::new();
         if self.paths.is_empty() && files.is_empty() {
+            if self.configuration.is_given() {
+                return Ok(Snapshot::default());
+            }
             return Err(Failure::new("no input: name a file or directory, or - for standard input").with_help(
                 "patroni.yml, a DCS dump (etcdctl get --prefix /service/ -w json), or a directory with several",
             ));
@@ -150,12 +169,14 @@ impl InputOptions {
         Ok(snapshot)
     }
 
+    /// Refuses an option that makes no sense for files.
+    ///
     /// # Errors
     ///
     /// The user's: no live cluster is looked at, and `option` is of no use without one.
     #[cfg(feature = "online")]
     pub fn need_online(&self, option: &str) -> Result<(), Failure> {
-        match self.online.is_asked() {
+        match self.is_live() {
             true => Ok(()),
             false => Err(Failure::new(format!("{option} needs a live cluster")).with_help("add --online or --dcs")),
         }

@@ -4,6 +4,7 @@
 mod capture;
 mod check;
 mod completions;
+mod configuration_options;
 mod explain;
 mod input_options;
 #[cfg(feature = "online")]

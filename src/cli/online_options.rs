@@ -5,16 +5,12 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use patrolint::capture::{Picture, Progress, Scale, Target, take};
-use patrolint::input::RawFile;
-use patrolint::input::offline;
 use patrolint::input::online;
 use patrolint::input::online::settings::Limits;
-use patrolint::input::source_map::SourceMap;
 use patrolint::model::config::connection;
-use patrolint::model::config::effective::Environment;
 
 use crate::cli::Failure;
-use crate::cli::input_options::Way;
+use crate::cli::configuration_options::ConfigurationOptions;
 
 /// Options of every command that can look at a live cluster.
 #[derive(Clone, Debug, Args)]
@@ -65,8 +61,13 @@ impl OnlineOptions {
     /// # Errors
     ///
     /// The options and the configuration lead nowhere, or nothing answers there.
-    pub fn take(&self, way: &Way, scope: Option<&str>, scale: Scale) -> Result<Picture, Failure> {
-        let target = self.target(way, scope, scale)?;
+    pub fn take(
+        &self,
+        configuration: &ConfigurationOptions,
+        scope: Option<&str>,
+        scale: Scale,
+    ) -> Result<Picture, Failure> {
+        let target = self.target(configuration, scope, scale)?;
         let bar = Bar::new();
         let picture = online::run(take(&target, &bar))?;
         bar.0.finish_and_clear();
@@ -77,14 +78,17 @@ impl OnlineOptions {
         Ok(picture)
     }
 
-    fn target(&self, way: &Way, scope: Option<&str>, scale: Scale) -> Result<Target, Failure> {
-        if way.config.is_none() && self.dcs.is_none() && way.env_file.is_none() {
+    fn target(
+        &self,
+        configuration: &ConfigurationOptions,
+        scope: Option<&str>,
+        scale: Scale,
+    ) -> Result<Target, Failure> {
+        if !configuration.is_given() && self.dcs.is_none() {
             return Err(Failure::new("--online needs to know where the cluster is")
                 .with_help("name Patroni's or patronictl's configuration with -c, or the DCS with --dcs"));
         }
-        let files: Vec<RawFile> =
-            way.config.as_deref().map(offline::read_configuration).transpose()?.unwrap_or_default();
-        let environment = way.env_file.as_deref().map(read_environment).transpose()?;
+        let (files, environment) = configuration.read()?;
         let mut connection = connection::read(&files, environment.as_ref(), self.dcs.as_deref())?;
         if self.insecure {
             connection.trust_any();
@@ -108,15 +112,6 @@ impl OnlineOptions {
             scale,
         })
     }
-}
-
-fn read_environment(name: &str) -> Result<Environment, Failure> {
-    let mut text = String::new();
-    for file in offline::read(std::slice::from_ref(&name.to_owned()))? {
-        text =
-            String::from_utf8(file.bytes).map_err(|_| Failure::new(format!("cannot read {name}: it is not UTF-8")))?;
-    }
-    Ok(Environment::read(&mut SourceMap::default(), name, &text))
 }
 
 /// Shows on a terminal how many members have answered; nothing elsewhere.

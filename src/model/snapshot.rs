@@ -1,10 +1,12 @@
 //! Everything that the inputs hold, put together by cluster; not yet interpreted.
 
 mod assemble;
+mod node_files;
 
 use std::collections::BTreeMap;
 
 use crate::input::source_map::{SourceId, SourceMap};
+use crate::model::config::effective::Environment;
 use crate::parse::document::{DocumentError, ViewKind};
 use crate::parse::tree::Node;
 
@@ -18,7 +20,7 @@ pub struct Snapshot {
     pub sources: SourceMap,
     /// The clusters found, by scope; REST answers and configuration belong to the cluster that they name.
     pub clusters: Vec<ClusterSnapshot>,
-    /// Local configurations (`patroni.yml`), in the order in which they were read.
+    /// Local configurations (`patroni.yml`), one for each node, in the order in which they were read.
     pub configurations: Vec<LocalConfiguration>,
     /// Patroni log excerpts and other files that were recognised but hold no facts for this release of patrolint, and
     /// files found in directories that were not recognised: their names, each with the reason.
@@ -130,17 +132,32 @@ pub struct View {
     pub tree: Node,
 }
 
-/// One node's configuration file.
+/// One node's own configuration: a file, or what Patroni merges of several files and the environment.
 #[derive(Clone, Debug)]
 pub struct LocalConfiguration {
-    /// The file's text.
+    /// The file's text; of a directory that of its first file, and of an environment alone that of its variables.
     pub source: SourceId,
     /// `name` in it, or the name of the directory it was found in, if any.
     pub node: Option<String>,
     /// `scope` in it, if any.
     pub scope: Option<String>,
-    /// The document; `None` when PyYAML would refuse the file.
+    /// The document, each part with its place in the text that counts; `None` when PyYAML would refuse a file.
     pub document: Option<Node>,
     /// Why PyYAML would refuse it.
     pub error: Option<crate::parse::yaml::YamlError>,
+    /// The files that it is made of.
+    pub made_of: MadeOf,
+    /// The environment of the daemon, if it is known.
+    pub environment: Option<Environment>,
+}
+
+/// The files of a node's configuration.
+#[derive(Clone, Debug)]
+pub enum MadeOf {
+    /// One, which is the document as it stands.
+    OneFile,
+    /// These in the order in which Patroni reads them, or one with an environment over it.
+    Files(Vec<LocalConfiguration>),
+    /// None: Patroni is started with its environment alone.
+    NoFile,
 }

@@ -198,24 +198,8 @@ fn pattern(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the pattern is a constant that the tests compile")
 }
 
-/// What every secret that [`ranges`] finds has nearby; most texts have none of it.
-static TRACE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?i)pass|pwd|pw|secret|token|credential|[_-]?key|auth|superuser|rewind|://|-----BEGIN"));
-
-/// A name with `=` or `:` behind it, in any quotes; or an option of a command.
-static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r#"(?i)(?P<option>--)?(?P<name>(?-u:\b[\w.-]*)(?:pass|pwd|pw|secret|token|credential|key|auth)(?-u:[\w.-]*))(?:\\*["'])?(?:[ \t]*(?P<sign>=>|:=|=|:)[ \t]*|(?P<blank>[ \t]+))"#,
-    )
-});
-
 static URL: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@"']*:(?P<password>[^\s/?\#"']*|[^\s"'@]*)@"#));
-
-/// A section of credentials whose value stands on its line.
-static CREDENTIAL: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"(?m)^[ \t#-]*["']?(?:authentication|superuser|rewind)["']?[ \t]*:[ \t]+(?P<value>[^\s{\[&*#][^\r\n]*)"#)
-});
 
 static SQL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"(?is)\bpassword\s+(?P<password>(?:E|U&)?'(?:[^'\\]|\\.|'')*'?|\$(\w*)\$.*?(?:\$\w*\$|\z))")
@@ -225,42 +209,132 @@ static PRIVATE_KEY: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<key>.*?)(?:-----END|\z)"));
 
 /// The parts of a text that look like secrets, in no order; they may overlap.
+///
+/// A pattern takes longer to compile than most configurations to read, so that it is asked only for what it may find.
 fn ranges(text: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
-    if !TRACE.is_match(text) {
+    let folded = text.to_ascii_lowercase();
+    if text.is_ascii() && !TRACES.iter().any(|trace| folded.contains(trace)) {
         return ranges;
     }
     let mut at = 0;
-    while let Some(captures) = ASSIGNMENT.captures_at(text, at) {
-        let (Some(whole), Some(name)) = (captures.get(0), captures.name("name")) else { break };
-        at = name.end();
-        let is_option = captures.name("option").is_some() && !name.as_str().starts_with("no-");
-        if !is_secret_key(name.as_str()) || captures.name("blank").is_some() && !is_option {
+    while let Some(Assignment { name, end, is_option, sign }) = next_assignment(text, at) {
+        at = name.end;
+        let is_option = is_option && !text[name.clone()].starts_with("no-");
+        if !is_secret_key(&text[name.clone()]) || sign == Sign::Blank && !is_option {
             continue;
         }
-        let is_colon = captures.name("sign").is_some_and(|sign| sign.as_str() == ":");
-        let range = value_range(text, name.start(), whole.end(), is_colon);
-        if captures.name("blank").is_some() && text[range.clone()].starts_with('-') {
+        let range = value_range(text, name.start, end, sign == Sign::Colon);
+        if sign == Sign::Blank && text[range.clone()].starts_with('-') {
             continue;
         }
         at = at.max(range.end);
         ranges.push(range);
     }
-    for captures in URL.captures_iter(text) {
-        let password = captures.name("password").expect("the group is not optional");
-        let digits = password.as_str().bytes().take_while(u8::is_ascii_digit).count();
-        // `http://host:8008/path@…` has a port there.
-        if !(0 < digits && password.as_str()[digits..].starts_with('/')) {
-            ranges.push(password.range());
+    ranges.extend(inline_credentials(text));
+    if text.contains("://") && text.contains('@') {
+        for captures in URL.captures_iter(text) {
+            let password = captures.name("password").expect("the group is not optional");
+            let digits = password.as_str().bytes().take_while(u8::is_ascii_digit).count();
+            // `http://host:8008/path@…` has a port there.
+            if !(0 < digits && password.as_str()[digits..].starts_with('/')) {
+                ranges.push(password.range());
+            }
         }
     }
-    let credentials = CREDENTIAL.captures_iter(text).filter_map(|captures| captures.name("value"));
-    ranges.extend(credentials.map(|found| found.range()));
-    ranges.extend(SQL.captures_iter(text).filter_map(|captures| captures.name("password")).map(|found| found.range()));
-    ranges
-        .extend(PRIVATE_KEY.captures_iter(text).filter_map(|captures| captures.name("key")).map(|found| found.range()));
+    let is_before_blank = |(at, word): (usize, &str)| folded[at + word.len()..].starts_with(char::is_whitespace);
+    if !text.is_ascii() || folded.match_indices("password").any(is_before_blank) {
+        let passwords = SQL.captures_iter(text).filter_map(|captures| captures.name("password"));
+        ranges.extend(passwords.map(|found| found.range()));
+    }
+    if text.contains("-----BEGIN") {
+        let keys = PRIVATE_KEY.captures_iter(text).filter_map(|captures| captures.name("key"));
+        ranges.extend(keys.map(|found| found.range()));
+    }
     ranges.retain(|range| !range.is_empty());
     ranges
+}
+
+/// What every secret that [`ranges`] finds has nearby, in lower case; most texts have none of it.
+const TRACES: [&str; 11] =
+    ["pass", "pw", "secret", "token", "credential", "key", "auth", "superuser", "rewind", "://", "-----begin"];
+
+/// What the names of secrets contain.
+const NAMES: [&str; 7] = ["pass", "pw", "secret", "token", "credential", "key", "auth"];
+
+/// A name with `=` or `:` behind it, in any quotes; or an option of a command.
+#[derive(Debug, PartialEq, Eq)]
+struct Assignment {
+    name: Range<usize>,
+    /// Where the value may start.
+    end: usize,
+    /// Whether `--` stands before the name.
+    is_option: bool,
+    sign: Sign,
+}
+
+/// What stands between a name and its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sign {
+    Colon,
+    /// `=`, `:=` or `=>`.
+    Equals,
+    Blank,
+}
+
+/// The first assignment from a byte on, whose name contains one of [`NAMES`] in any case.
+fn next_assignment(text: &str, from: usize) -> Option<Assignment> {
+    let bytes = text.as_bytes();
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let is_of_name = |byte: &u8| is_word(*byte) || matches!(byte, b'-' | b'.');
+    let mut from = from;
+    loop {
+        let start = from + bytes.get(from..)?.iter().position(is_of_name)?;
+        let end = bytes[start..].iter().position(|byte| !is_of_name(byte)).map_or(bytes.len(), |length| start + length);
+        let begins = |at: &usize| is_word(bytes[*at]) != (0 < *at && is_word(bytes[*at - 1]));
+        let run = text[start..end].to_ascii_lowercase();
+        let last = NAMES.iter().filter_map(|part| run.rfind(part)).max().map(|last| start + last);
+        let name = last.and_then(|last| (start..=last).find(begins));
+        if let (Some((value, sign)), Some(name)) = (sign_at(text, end), name) {
+            let is_option = from + 2 <= name && &bytes[name - 2..name] == b"--";
+            return Some(Assignment { name: name..end, end: value, is_option, sign });
+        }
+        from = end;
+    }
+}
+
+/// What follows a name that ends there, and where it ends: a quote and a sign with blanks around it, or blanks.
+fn sign_at(text: &str, at: usize) -> Option<(usize, Sign)> {
+    let rest = &text[at..];
+    let bare = rest.trim_start_matches('\\').strip_prefix(['"', '\'']).unwrap_or(rest);
+    let signed = bare.trim_start_matches([' ', '\t']);
+    let signs = [("=>", Sign::Equals), (":=", Sign::Equals), ("=", Sign::Equals), (":", Sign::Colon)];
+    let (after, sign) = match signs.into_iter().find_map(|(text, sign)| Some((signed.strip_prefix(text)?, sign))) {
+        Some((after, sign)) => (after.trim_start_matches([' ', '\t']), sign),
+        None if signed.len() < bare.len() => (signed, Sign::Blank),
+        None => return None,
+    };
+    Some((text.len() - after.len(), sign))
+}
+
+/// The values of sections of credentials that stand on the section's own line, also in comments.
+fn inline_credentials(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut end = 0;
+    text.split_inclusive('\n').filter_map(move |line| {
+        end += line.len();
+        let unquoted = |text: &'_ str| text.strip_prefix(['"', '\'']).map_or(0, |_| 1);
+        let blanks = |text: &'_ str| text.len() - text.trim_start_matches([' ', '\t']).len();
+        let name = line.trim_start_matches([' ', '\t', '#', '-']);
+        let name = &name[unquoted(name)..];
+        let sections = ["authentication", "superuser", "rewind"];
+        let rest = sections.into_iter().find_map(|section| name.strip_prefix(section))?;
+        let rest = &rest[unquoted(rest)..];
+        let rest = rest[blanks(rest)..].strip_prefix(':')?;
+        let value = Some(&rest[blanks(rest)..]).filter(|value| value.len() < rest.len())?;
+        value.chars().next().filter(|first| !first.is_whitespace() && !matches!(first, '{' | '[' | '&' | '*' | '#'))?;
+        let start = end - value.len();
+        Some(start..start + value.find(['\r', '\n']).unwrap_or(value.len()))
+    })
 }
 
 /// How far a line is followed to its start; what stands further right is not indented but inside of braces.
@@ -518,5 +592,51 @@ mod tests {
         assert_eq!(mask("aéb", &[span(2, 2), span(1, 2), span(9, 3)]), "a**b");
         assert_eq!(mask("aéb", &[span(0, 100)]), "****");
         assert_eq!(mask("", &[span(0, 100)]), "");
+    }
+
+    /// The two that are asked of almost every text, as patterns.
+    fn by_pattern(text: &str) -> (Vec<Assignment>, Vec<Range<usize>>) {
+        let assignment = pattern(
+            r#"(?i-u)(?P<option>--)?(?P<name>\b[\w.-]*(?:pass|pwd|pw|secret|token|credential|key|auth)[\w.-]*)(?:\\*["'])?(?:[ \t]*(?P<sign>=>|:=|=|:)[ \t]*|(?P<blank>[ \t]+))"#,
+        );
+        let credential = pattern(
+            r#"(?m)^[ \t#-]*["']?(?:authentication|superuser|rewind)["']?[ \t]*:[ \t]+(?P<value>[^\s{\[&*#][^\r\n]*)"#,
+        );
+        let (mut assignments, mut at) = (Vec::new(), 0);
+        while let Some(captures) = assignment.captures_at(text, at) {
+            let name = captures.name("name").expect("the group is not optional").range();
+            let sign = match captures.name("sign").map(|sign| sign.as_str()) {
+                None => Sign::Blank,
+                Some(":") => Sign::Colon,
+                Some(_) => Sign::Equals,
+            };
+            let end = captures.get(0).expect("all of it").end();
+            at = name.end;
+            assignments.push(Assignment { name, end, is_option: captures.name("option").is_some(), sign });
+        }
+        let credentials = credential.captures_iter(text).filter_map(|captures| captures.name("value"));
+        (assignments, credentials.map(|found| found.range()).collect())
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn assignments_and_credentials_are_those_of_the_patterns(
+            parts in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "--", "-", ".", "_", "9", "x", "pass", "Word", "TOKEN", "key", "auth", "no-", " ", "\t", "=", ":", "=>",
+                    ":=", "\\", "\"", "'", "\n", "\r", "\u{e9}", "#", "{", "&", "*", "authentication", "superuser", "rewind",
+                ]),
+                0..14,
+            ),
+        ) {
+            let text = parts.concat();
+            let (mut assignments, mut at) = (Vec::new(), 0);
+            while let Some(found) = next_assignment(&text, at) {
+                at = found.name.end;
+                assignments.push(found);
+            }
+            let found = (assignments, inline_credentials(&text).collect::<Vec<_>>());
+            proptest::prop_assert_eq!(found, by_pattern(&text), "{:?}", text);
+        }
     }
 }

@@ -150,6 +150,16 @@ impl Mapping {
         self.entries.iter().rev().find(|entry| Key::of(&entry.key.value) == Key::of(key)).map(|entry| &entry.value)
     }
 
+    /// The entry of a key of any type, to change; of repeated keys the last one.
+    pub fn entry_mut(&mut self, key: &Value) -> Option<&mut Entry> {
+        self.entries.iter_mut().rev().find(|entry| Key::of(&entry.key.value) == Key::of(key))
+    }
+
+    /// Takes a key of any type out, wherever it stands.
+    pub fn remove(&mut self, key: &Value) {
+        self.entries.retain(|entry| Key::of(&entry.key.value) != Key::of(key));
+    }
+
     /// The entries that Python keeps: the last one of each key, in order of first appearance.
     pub fn effective(&self) -> impl Iterator<Item = &Entry> {
         let mut last = self.last_by_key();

@@ -3,7 +3,8 @@
 //! Below a heading that starts with `Bad` or `Good`, every fenced block is an input, named by its info string:
 //!
 //! - `yaml patroni.yml`: a configuration file, to which what every file needs is added where it lacks it;
-//!   `yaml patroni.yml whole`: the file as it stands;
+//!   `yaml patroni.yml whole`: the file as it stands; `yaml b.yml part`: a further file of the directory of the one above;
+//! - `text patroni.env`: the environment variables of the node whose file stands above;
 //! - `text dcs:/service/demo`: keys of a DCS, one per line, the key relative to the scope, a blank, the value;
 //! - `json rest:pg2`: the body of `GET /patroni` of a member; `text rest:pg2 unreachable`: the reason why it has none.
 //!
@@ -11,10 +12,12 @@
 //! heading may name a release to assume: `## Bad (Patroni 3.1.2)`, `## Bad (PostgreSQL 16)`.
 
 use crate::input::source_map::SourceMap;
+use crate::model::config::effective::Environment;
 use crate::model::postgresql::version::PostgresVersion;
 use crate::model::snapshot::{
-    ClusterSnapshot, Dcs, DcsKey, DcsKind, LocalConfiguration, RawValue, RestAnswer, Snapshot,
+    ClusterSnapshot, Dcs, DcsKey, DcsKind, LocalConfiguration, MadeOf, RawValue, RestAnswer, Snapshot,
 };
+use crate::model::version::PatroniVersion;
 use crate::parse::dump::reading::read_servers;
 use crate::parse::tree::{Node, Value};
 use crate::parse::{json, secrets, yaml};
@@ -81,7 +84,10 @@ impl Example {
                     let indent = key.len() + 1;
                     (format!("{name}/{key}"), 1, start.saturating_sub(indent), end.saturating_sub(indent))
                 }
-                _ => (name.trim_end_matches(" whole").to_owned(), kept.len(), start, end),
+                _ => {
+                    let name = name.trim_end_matches(" whole").trim_end_matches(" part");
+                    (name.to_owned(), kept.len(), start, end)
+                }
             };
             self.marks.push(mark);
         }
@@ -121,13 +127,28 @@ impl Example {
                     }
                 };
                 cluster.rest.insert(member.to_owned(), answer);
+            } else if name.ends_with(".env") {
+                let environment = Environment::read(&mut snapshot.sources, name, text);
+                let release = self.patroni_version.as_deref().and_then(|version| version.parse().ok());
+                let release = release.unwrap_or_else(PatroniVersion::newest);
+                let files = snapshot.configurations.pop();
+                snapshot.configurations.push(LocalConfiguration::with_environment(files, environment, release));
             } else {
+                let (name, is_part) = match name.strip_suffix(" part") {
+                    Some(name) => (name, true),
+                    None => (name.as_str(), false),
+                };
                 let (name, text) = match name.strip_suffix(" whole") {
+                    _ if is_part => (name, text.clone()),
                     Some(name) => (name, text.clone()),
-                    None => (name.as_str(), completed(text, snapshot.configurations.len() + 1)),
+                    None => (name, completed(text, snapshot.configurations.len() + 1)),
                 };
                 let configuration = configuration(&mut snapshot.sources, name, &text);
-                snapshot.configurations.push(configuration);
+                let first = snapshot.configurations.pop_if(|_| is_part);
+                snapshot.configurations.push(match first {
+                    Some(first) => LocalConfiguration::of_files(first.source, vec![first, configuration]),
+                    None => configuration,
+                });
             }
         }
         if cluster.dcs.is_some() || !cluster.rest.is_empty() {
@@ -158,7 +179,7 @@ const COMPLETION: &str = "x-completion";
 
 const REST: &str = "\
 x-completion:
-  restapi: {listen: '127.0.0.1:8008', connect_address: '10.0.0.1:8008'}
+  restapi: {listen: 'localhost:8008', connect_address: '10.0.0.1:8008'}
   bootstrap: {dcs: {}}
   postgresql:
     listen: '10.0.0.1:5432'
@@ -213,7 +234,8 @@ fn configuration(sources: &mut SourceMap, name: &str, text: &str) -> LocalConfig
     let spans = document.as_mut().map(secrets::conceal).unwrap_or_default();
     sources.mask(source, secrets::mask(text, &spans));
     let field = |name: &str| document.as_ref()?.get(name)?.as_str().map(str::to_owned);
-    LocalConfiguration { source, node: field("name"), scope: field("scope"), document, error }
+    let (node, scope) = (field("name"), field("scope"));
+    LocalConfiguration { source, node, scope, document, error, made_of: MadeOf::OneFile, environment: None }
 }
 
 #[cfg(test)]

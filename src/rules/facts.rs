@@ -1,5 +1,6 @@
 //! What rules look at: the input put together cluster by cluster, for Rust functions and for Jinja expressions.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use minijinja::Value;
@@ -7,6 +8,7 @@ use minijinja::Value;
 use crate::input::source_map::SourceId;
 use crate::model::behaviour::Behaviours;
 use crate::model::cluster::{Cluster, Member, MemberStatus, Raised};
+use crate::model::config::effective::{Effective, NodeConfiguration};
 use crate::model::config::global::{DEFAULT_LOOP_WAIT, DEFAULT_RETRY_TIMEOUT, DEFAULT_TTL, GlobalConfig};
 use crate::model::postgresql::version::PostgresVersion;
 use crate::model::snapshot::{ClusterSnapshot, DcsKind, LocalConfiguration, RestAnswer, Snapshot};
@@ -39,6 +41,8 @@ pub struct Scene<'a> {
     members: BTreeMap<String, Value>,
     /// The configuration files in the same order, as expressions see them.
     files: Vec<Value>,
+    /// What the daemons use, in the order of the configurations; put together when it is asked for.
+    effective: OnceCell<Vec<Option<Effective>>>,
     /// The dynamic configuration in the DCS, as expressions see it: as written, and as Patroni reads it.
     dynamic: Option<(Value, Value)>,
 }
@@ -160,6 +164,7 @@ impl<'a> Scene<'a> {
             base: BTreeMap::new(),
             members: BTreeMap::new(),
             files: Vec::new(),
+            effective: OnceCell::new(),
             dynamic: None,
         };
         scene.patroni = scene.deciding_version();
@@ -253,6 +258,16 @@ impl<'a> Scene<'a> {
         let answering = || self.cluster?.rest.keys().find_map(|name| self.node_postgres(Some(name), None));
         let by_path = || self.configurations.iter().find_map(|file| self.node_postgres(None, Some(file)));
         self.given_postgres.or_else(of_leader).or_else(answering).or_else(by_path)
+    }
+
+    /// The configuration that the daemon of one of the scene's nodes uses; `None`: Patroni does not start with it.
+    pub fn effective(&self, configuration: &LocalConfiguration) -> Option<&Effective> {
+        let all = self.effective.get_or_init(|| {
+            let node = |known| NodeConfiguration::new(self.snapshot, known, self.given_version);
+            self.configurations.iter().map(|known| node(known).effective().ok()).collect()
+        });
+        let index = self.configurations.iter().position(|known| std::ptr::eq(*known, configuration))?;
+        all[index].as_ref()
     }
 
     /// The dynamic configuration in the DCS.

@@ -3,13 +3,12 @@
 use std::fmt::Write as _;
 
 use crate::input::source_map::SourceId;
-use crate::parse::python;
 use crate::parse::tree::{Entry, Mapping, Node, Span, Style, Value};
-use crate::parse::yaml;
+use crate::parse::{json, python};
 use crate::rules::page::{Fields, Page, PageError};
 
-/// The table.
-const TABLE: &str = include_str!("../../rules/known-bugs.yaml");
+/// The table, which the build has turned into JSON.
+const TABLE: &str = include_str!(concat!(env!("OUT_DIR"), "/known-bugs.json"));
 /// Its name in errors.
 const NAME: &str = "rules/known-bugs.yaml";
 
@@ -34,7 +33,7 @@ pub fn examples() -> Result<Vec<(String, String)>, PageError> {
 
 fn entries() -> Result<Vec<Mapping>, PageError> {
     let error = |message: &str| PageError { page: NAME.to_owned(), line: 1, message: message.to_owned() };
-    let table = yaml::parse(SourceId(0), TABLE).map_err(|problem| error(&problem.message))?;
+    let table = json::parse(SourceId(0), TABLE).map_err(|problem| error(&problem.message))?;
     let Value::Sequence(items) = table.value else { return Err(error("the table is no list")) };
     let entry = |item: Node| item.as_mapping().cloned().ok_or_else(|| error("an entry is no mapping"));
     items.into_iter().map(entry).collect()

@@ -288,7 +288,7 @@ fn link_causes(registry: &Registry, judgements: &mut [Judgement]) {
         .map(|(code, _, _)| code.clone())
         .collect();
     for (code, _, outcome) in judgements {
-        let Some(rule) = registry.find(code) else { continue };
+        let Some(rule) = registry.rule(code) else { continue };
         let Some(cause) = rule.page().follows.iter().find(|cause| fired.contains(*cause)) else { continue };
         if let Outcome::Checked(findings) = outcome {
             for finding in findings {

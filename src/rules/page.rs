@@ -1,9 +1,9 @@
 //! A rule's page: YAML front matter that says when it fires and what it prints, and prose for people.
 
 use crate::input::source_map::SourceId;
-use crate::parse::python;
 use crate::parse::tree::{Mapping, Node, Value};
-use crate::parse::yaml;
+use crate::parse::{json, python, yaml};
+
 use crate::rules::finding::{Confidence, Severity};
 
 /// A rule as its page describes it.
@@ -160,8 +160,28 @@ impl Page {
         let (head, prose) = (&body[..end.0], body[end.1..].trim_start());
         let document = yaml::parse(SourceId(0), head)
             .map_err(|problem| error(2 + newlines(head, problem.span.start), &problem.message))?;
+        Self::of_tree(name, head, &document, prose)
+    }
+
+    /// Reads a page whose front matter was turned into JSON, as the build does with the built-in ones.
+    ///
+    /// # Errors
+    ///
+    /// Ours: those of [`Self::read`], without the line.
+    pub fn built_in(name: &str, front_matter: &str, prose: &str) -> Result<Self, PageError> {
+        let document = json::parse(SourceId(0), front_matter).map_err(|problem| PageError {
+            page: name.to_owned(),
+            line: 1,
+            message: problem.message,
+        })?;
+        Self::of_tree(name, "", &document, prose.trim_start())
+    }
+
+    /// Reads a page from its front matter, which stands in `head`, and its prose.
+    fn of_tree(name: &str, head: &str, document: &Node, prose: &str) -> Result<Self, PageError> {
         let Value::Mapping(fields) = &document.value else {
-            return Err(error(2, "the front matter is no mapping"));
+            let message = "the front matter is no mapping".to_owned();
+            return Err(PageError { page: name.to_owned(), line: 2, message });
         };
         let title = prose.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or_default().trim();
         let group = name.rsplit('/').nth(1).unwrap_or("user");

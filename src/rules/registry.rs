@@ -1,6 +1,6 @@
 //! All rules: the built-in pages, the table of known bugs, and a user's own pages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use minijinja::Environment;
 
@@ -10,22 +10,13 @@ use crate::rules::functions::{self, Function};
 use crate::rules::known_bugs;
 use crate::rules::page::{Page, PageError};
 
-/// The built-in pages by file name.
-const PAGES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/pages.rs"));
+/// The built-in pages: file name, front matter as JSON, prose.
+const PAGES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
 /// A set of rules, sorted by code.
 pub struct Registry {
     rules: Vec<Rule>,
     environment: Environment<'static>,
-}
-
-/// Whether the templates of a page's texts are known to be well-formed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Texts {
-    /// The built-in pages: a test renders them.
-    Trusted,
-    /// A user's pages.
-    Checked,
 }
 
 /// One rule.
@@ -35,17 +26,21 @@ pub struct Rule {
 }
 
 impl Registry {
-    /// The rules that come with patrolint.
+    /// The rules that come with patrolint. Their conditions are compiled when they are first asked for.
     pub fn builtin() -> Self {
-        Self::read(PAGES).unwrap_or_else(|errors| panic!("the built-in pages are tested: {}", errors[0]))
+        Self::read().unwrap_or_else(|errors| panic!("the built-in pages are tested: {}", errors[0]))
     }
 
-    fn read(pages: &[(&str, &str)]) -> Result<Self, Vec<PageError>> {
-        let mut registry = Self { rules: Vec::new(), environment: expression::environment() };
-        let bugs = known_bugs::pages().map_err(|error| vec![error])?;
-        let pages = pages.iter().map(|(name, text)| Ok(((*name).to_owned(), Page::read(name, text)?)));
-        let pages = pages.collect::<Result<Vec<_>, PageError>>().map_err(|error| vec![error])?;
-        registry.add(pages.into_iter().chain(bugs).collect(), Texts::Trusted)?;
+    fn read() -> Result<Self, Vec<PageError>> {
+        let pages =
+            PAGES.iter().map(|(name, head, prose)| Ok(((*name).to_owned(), Page::built_in(name, head, prose)?)));
+        let mut pages = pages.collect::<Result<Vec<_>, PageError>>().map_err(|error| vec![error])?;
+        pages.extend(known_bugs::pages().map_err(|error| vec![error])?);
+        let mut environment = expression::environment();
+        let conditions: HashMap<String, String> = pages.iter().flat_map(|(_, page)| conditions(page)).collect();
+        environment.set_loader(move |name| Ok(conditions.get(name).cloned()));
+        let mut registry = Self { rules: Vec::new(), environment };
+        registry.add(pages)?;
         Ok(registry)
     }
 
@@ -66,13 +61,21 @@ impl Registry {
                 Err(error) => errors.push(error),
             }
         }
-        if errors.is_empty() { self.add(read, Texts::Checked).map(|()| self) } else { Err(errors) }
+        for (name, page) in &read {
+            let wrong = self.compile(page).err();
+            errors.extend(wrong.map(|message| PageError { page: name.clone(), line: 1, message }));
+        }
+        if errors.is_empty() { self.add(read).map(|()| self) } else { Err(errors) }
     }
 
-    fn add(&mut self, pages: Vec<(String, Page)>, texts: Texts) -> Result<(), Vec<PageError>> {
+    fn add(&mut self, pages: Vec<(String, Page)>) -> Result<(), Vec<PageError>> {
         let mut errors = Vec::new();
         for (name, page) in pages {
-            match self.compile(&page, texts) {
+            let function = page
+                .function
+                .as_ref()
+                .map(|name| functions::find(name).ok_or_else(|| format!("there is no function {name}")));
+            match function.transpose() {
                 Ok(function) => {
                     self.rules.retain(|rule| rule.page.code != page.code);
                     self.rules.push(Rule { page, function });
@@ -89,43 +92,30 @@ impl Registry {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
-    /// Compiles what a page holds of expressions and templates, and finds its function.
-    ///
-    /// The templates of texts are compiled when a finding is written; here they are looked at only to tell a user.
-    fn compile(&mut self, page: &Page, texts: Texts) -> Result<Option<Function>, String> {
-        let conditions = [("when", &page.when), ("applies", &page.applies)];
-        let conditions = conditions.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text.as_ref()?)));
-        let severities = page.severity.iter().enumerate();
-        let severities =
-            severities.filter_map(|(index, (_, text))| Some((format!("severity {index}"), text.as_ref()?)));
-        let places = page.at.iter().enumerate();
-        let places = places.filter_map(|(index, at)| Some((format!("place {index}"), at.when.as_ref()?)));
-        for (name, text) in conditions.chain(severities).chain(places) {
-            let source = format!("{{% if {text} %}}1{{% endif %}}");
-            self.template(page, &name, source)?;
+    /// Compiles what a user's page holds of expressions and templates, to tell what is wrong.
+    fn compile(&mut self, page: &Page) -> Result<(), String> {
+        for (name, source) in conditions(page) {
+            let (_, place) = name.split_once(' ').unwrap_or_default();
+            let place = place.to_owned();
+            self.environment.add_template_owned(name, source).map_err(|error| format!("{place}: {error}"))?;
         }
-        if texts == Texts::Checked {
-            let labels = page.at.iter().map(|at| ("a label", &at.text));
-            let notes = page.notes.iter().map(|note| ("a note", note));
-            let help = page.help.iter().map(|help| ("help", help));
-            for (name, text) in [("message", &page.message)].into_iter().chain(help).chain(notes).chain(labels) {
-                self.environment.template_from_named_str(name, text).map_err(|error| format!("{name}: {error}"))?;
-            }
+        let labels = page.at.iter().map(|at| ("a label", &at.text));
+        let notes = page.notes.iter().map(|note| ("a note", note));
+        let help = page.help.iter().map(|help| ("help", help));
+        for (name, text) in [("message", &page.message)].into_iter().chain(help).chain(notes).chain(labels) {
+            self.environment.template_from_named_str(name, text).map_err(|error| format!("{name}: {error}"))?;
         }
-        match &page.function {
-            None => Ok(None),
-            Some(name) => functions::find(name).map(Some).ok_or_else(|| format!("there is no function {name}")),
-        }
-    }
-
-    fn template(&mut self, page: &Page, name: &str, source: String) -> Result<(), String> {
-        let key = format!("{} {name}", page.code);
-        self.environment.add_template_owned(key, source).map_err(|error| format!("{name}: {error}"))
+        Ok(())
     }
 
     /// All rules, by code.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The rule of this very code.
+    pub(super) fn rule(&self, code: &str) -> Option<&Rule> {
+        self.rules.binary_search_by(|rule| rule.page.code.as_str().cmp(code)).ok().map(|index| &self.rules[index])
     }
 
     /// The rule of a code or a slug, in any case of letters.
@@ -138,6 +128,20 @@ impl Registry {
     pub(super) fn environment(&self) -> &Environment<'static> {
         &self.environment
     }
+}
+
+/// The conditions of a page as templates, by the name that they are asked for with.
+fn conditions(page: &Page) -> impl Iterator<Item = (String, String)> {
+    let whole = [("when", &page.when), ("applies", &page.applies)];
+    let whole = whole.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text.as_ref()?)));
+    let severities = page.severity.iter().enumerate();
+    let severities = severities.filter_map(|(index, (_, text))| Some((format!("severity {index}"), text.as_ref()?)));
+    let places = page.at.iter().enumerate();
+    let places = places.filter_map(|(index, at)| Some((format!("place {index}"), at.when.as_ref()?)));
+    whole
+        .chain(severities)
+        .chain(places)
+        .map(|(name, text)| (format!("{} {name}", page.code), format!("{{% if {text} %}}1{{% endif %}}")))
 }
 
 impl Rule {

@@ -6,7 +6,7 @@
 use minijinja::Value;
 
 use crate::input::source_map::{Source, SourceId};
-use crate::model::snapshot::Snapshot;
+use crate::model::snapshot::{LocalConfiguration, Snapshot};
 use crate::parse::tree::Span;
 use crate::rules::finding::{Finding, Label, Outcome};
 use crate::rules::registry::Registry;
@@ -40,8 +40,8 @@ struct Allowance {
 /// Takes the findings away that comments allow, and reports comments that are wrong.
 pub fn apply(registry: &Registry, snapshot: &Snapshot, judgements: &mut Vec<Judgement>) -> Vec<Suppressed> {
     let mut allowances: Vec<Allowance> = Vec::new();
-    for configuration in &snapshot.configurations {
-        collect(configuration.source, snapshot.sources.get(configuration.source), &mut allowances);
+    for file in snapshot.configurations.iter().filter_map(LocalConfiguration::files).flatten() {
+        collect(file.source, snapshot.sources.get(file.source), &mut allowances);
     }
     let mut suppressed = Vec::new();
     for (_, _, outcome) in judgements.iter_mut() {

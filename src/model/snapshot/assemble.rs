@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::input::RawFile;
 use crate::input::source_map::{SourceId, SourceMap};
 use crate::model::snapshot::{
-    ClusterSnapshot, Dcs, DcsKey, DcsKind, DcsServer, LocalConfiguration, RawValue, RestAnswer, Skipped, Snapshot, View,
+    ClusterSnapshot, Dcs, DcsKey, DcsKind, DcsServer, LocalConfiguration, MadeOf, RawValue, RestAnswer, Skipped,
+    Snapshot, View,
 };
 use crate::model::time::{ParsedTime, parse_time};
 use crate::parse::document::{
@@ -106,7 +107,7 @@ impl Snapshot {
         hide(&mut self.sources, source, &text, document.as_mut());
         let string = |name: &str| document.as_ref().and_then(|tree| tree.get(name)).and_then(Node::as_str);
         let (scope, node) = (string("scope").map(str::to_owned), string("name").map(str::to_owned));
-        LocalConfiguration { source, node, scope, document, error }
+        LocalConfiguration { source, node, scope, document, error, made_of: MadeOf::OneFile, environment: None }
     }
 }
 

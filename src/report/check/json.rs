@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::model::config::effective::Environment;
 use crate::model::snapshot::RestAnswer;
 use crate::report::check::Report;
 use crate::rules::finding::{Confidence, Finding, Label, Severity};
@@ -209,10 +210,14 @@ fn inputs_object<'a>(report: &'a Report<'_>) -> InputsObject<'a> {
             rest_unreachable: members(false),
         }
     });
-    let configurations = snapshot.configurations.iter().map(|configuration| ConfigurationObject {
-        file: &snapshot.sources.get(configuration.source).name,
-        node: configuration.node.as_deref(),
-        scope: configuration.scope.as_deref(),
+    let configurations = snapshot.configurations.iter().flat_map(|configuration| {
+        let files = configuration.files().into_iter().flatten().map(|file| file.source);
+        let texts = files.chain(configuration.environment.as_ref().map(Environment::source));
+        texts.map(|source| ConfigurationObject {
+            file: &snapshot.sources.get(source).name,
+            node: configuration.node.as_deref(),
+            scope: configuration.scope.as_deref(),
+        })
     });
     let skipped = snapshot.skipped.iter().map(|skipped| SkippedObject { file: &skipped.name, reason: &skipped.reason });
     let problems = snapshot

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::input::source_map::SourceId;
-use crate::model::snapshot::{ClusterSnapshot, DcsKind, RestAnswer};
+use crate::model::snapshot::{ClusterSnapshot, DcsKind, LocalConfiguration, RestAnswer};
 use crate::report::check::Report;
 use crate::report::excerpt;
 use crate::report::terminal::{Look, counted, listed, printable, severity_word};
@@ -115,9 +115,12 @@ fn write_inputs(report: &Report<'_>, look: Look, out: &mut impl Write) -> io::Re
         lines.push(format!("cluster {}: {}", cluster_name(cluster), cluster_contents(cluster)));
     }
     for configuration in &report.snapshot.configurations {
-        let name = &report.snapshot.sources.get(configuration.source).name;
+        let name = |source| &report.snapshot.sources.get(source).name;
         let node = configuration.node.as_ref().map_or_else(String::new, |node| format!(" of node {node}"));
-        lines.push(format!("{name}: configuration{node}"));
+        let files = configuration.files().into_iter().flatten();
+        lines.extend(files.map(|file| format!("{}: configuration{node}", name(file.source))));
+        let environment = configuration.environment.as_ref();
+        lines.extend(environment.map(|environment| format!("{}: environment{node}", name(environment.source()))));
     }
     write_list(look, "Read:", &lines, out)?;
     let skipped = grouped_by(&report.snapshot.skipped, |skipped| (skipped.reason.clone(), skipped.name.as_str()));
@@ -215,8 +218,11 @@ fn inputs(report: &Report<'_>) -> String {
     let dcs = snapshot.clusters.iter().filter(|cluster| cluster.dcs.is_some()).count();
     let rest = snapshot.clusters.iter().flat_map(|cluster| cluster.rest.values());
     let (answered, silent): (Vec<_>, Vec<_>) = rest.partition(|answer| matches!(answer, RestAnswer::Answered { .. }));
+    let files = snapshot.configurations.iter().filter_map(LocalConfiguration::files).flatten();
+    let environments = snapshot.configurations.iter().filter(|configuration| configuration.environment.is_some());
     let counts = [
-        (snapshot.configurations.len(), "configuration file"),
+        (files.count(), "configuration file"),
+        (environments.count(), "file of environment variables"),
         (dcs, "DCS snapshot"),
         (answered.len(), "REST answer"),
         (silent.len(), "unanswered REST request"),
@@ -242,7 +248,7 @@ fn grouped_by<'a, T, V>(items: &'a [T], key_and_value: impl Fn(&'a T) -> (String
 mod tests {
     use super::*;
     use crate::input::source_map::SourceMap;
-    use crate::model::snapshot::{LocalConfiguration, Skipped, Snapshot};
+    use crate::model::snapshot::{LocalConfiguration, MadeOf, Skipped, Snapshot};
     use crate::parse::tree::Span;
     use crate::rules::Judgement;
     use crate::rules::finding::Outcome;
@@ -260,6 +266,8 @@ mod tests {
             scope: Some("demo".to_owned()),
             document: None,
             error: None,
+            made_of: MadeOf::OneFile,
+            environment: None,
         });
         sources.add("dcs:/service/demo/sync", SYNC);
         let skipped = vec![Skipped { name: "logs/pg1.log".to_owned(), reason: "a log".to_owned() }];

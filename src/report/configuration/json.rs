@@ -107,7 +107,7 @@ fn node<'a>(shown: &'a Shown<'_>, asked: Option<&str>, sources: &'a SourceMap) -
         patroni_version: shown.node.version.to_string(),
         patroni_version_assumed: !shown.node.is_version_told,
         files: files.map(|file| sources.get(file.source).name.as_str()).collect(),
-        environment: shown.environment,
+        environment: shown.node.environment.map(|environment| sources.get(environment.source()).name.as_str()),
         dynamic,
         dynamic_rejected: rejected,
         refused: shown.effective.as_ref().err().map(ToString::to_string),

@@ -15,8 +15,6 @@ use crate::parse::tree::Span;
 pub struct Shown<'a> {
     /// What its configuration is made of.
     pub node: &'a NodeConfiguration<'a>,
-    /// The name of the file of its environment variables, if one was given.
-    pub environment: Option<&'a str>,
     /// What its daemon uses, or why it does not start.
     pub effective: Result<Effective, Raised>,
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::input::source_map::SourceMap;
-use crate::model::config::effective::{Because, Effective, Origin, Section, Setting, Unused};
+use crate::model::config::effective::{Because, Effective, Environment, Origin, Section, Setting, Unused};
 use crate::parse::python;
 use crate::parse::tree::Value;
 use crate::report::configuration::{Shown, because, dynamic_remark, key, origin_below, release, scalar};
@@ -98,8 +98,9 @@ impl Page<'_> {
 
     fn head(&mut self, shown: &Shown<'_>) {
         let name = shown.node.name.as_deref().unwrap_or("a node without a name");
-        let files = shown.node.files.iter().flatten().map(|file| self.sources.get(file.source).name.clone());
-        let from: Vec<String> = files.chain(shown.environment.map(str::to_owned)).collect();
+        let files = shown.node.files.iter().flatten().map(|file| file.source);
+        let texts = files.chain(shown.node.environment.map(Environment::source));
+        let from: Vec<&str> = texts.map(|source| self.sources.get(source).name.as_str()).collect();
         self.comment(&format!("{name}, {}, from {}", release(shown.node), from.join(", ")));
         if let Some((file, error)) = shown.node.refused() {
             let source = self.sources.get(file.source);

@@ -1,6 +1,10 @@
 //! What an expression cannot say: Rust functions that rule pages name.
 
+mod bootstrap;
+mod capacity;
+mod environment;
 mod failover;
+mod layers;
 mod nodes;
 mod parameters;
 mod placement;
@@ -32,6 +36,7 @@ pub type Function = fn(&Subject<'_>) -> Result<Vec<Hit>, Vec<String>>;
 /// The functions by the name that pages use, in order.
 const FUNCTIONS: &[(&str, Function)] = &[
     ("almost_one_cluster", nodes::almost_one_cluster),
+    ("basebackup_options", bootstrap::basebackup_options),
     ("boolean_keys", scalars::boolean_keys),
     ("bootstrap_drift", placement::bootstrap_drift),
     ("broken_addresses", values::broken_addresses),
@@ -53,27 +58,34 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("drifting_settings", nodes::drifting_settings),
     ("duplicate_keys", structure::duplicate_keys),
     ("duplicate_names", nodes::duplicate_names),
+    ("empty_variables", environment::empty_variables),
     ("enforced_feedback", parameters::enforced_feedback),
+    ("exhausted_senders_and_slots", capacity::exhausted_senders_and_slots),
     ("failover_chance", failover::failover_chance),
     ("failsafe_members", failover::failsafe_members),
     ("float_identifiers", scalars::float_identifiers),
     ("forbidden_addresses", placement::forbidden_addresses),
     ("forced_parameters", parameters::forced_parameters),
     ("idle_archiving", parameters::idle_archiving),
+    ("initdb_options", bootstrap::initdb_options),
     ("invalid_values", parameters::invalid_values),
     ("judged_elsewhere", judged_elsewhere),
     ("keys_of_other_releases", values::keys_of_other_releases),
     ("keys_without_effect", values::keys_without_effect),
+    ("lonely_credentials", environment::lonely_credentials),
     ("members_without_file", nodes::members_without_file),
     ("misplaced_keys", placement::misplaced_keys),
     ("missing_keys", values::missing_keys),
     ("multiple_primaries", failover::multiple_primaries),
     ("not_a_mapping", structure::not_a_mapping),
     ("octal_integers", scalars::octal_integers),
+    ("overridden_parts", layers::overridden_parts),
     ("overridden_settings", parameters::overridden_settings),
+    ("overriding_variables", layers::overriding_variables),
     ("parse_error", structure::parse_error),
     ("pending_switchover", failover::pending_switchover),
     ("permanent_slots_of_members", nodes::permanent_slots_of_members),
+    ("ports_of_several_hosts", placement::ports_of_several_hosts),
     ("recovery_parameters", parameters::recovery_parameters),
     ("refused_by_the_validator", values::refused_by_the_validator),
     ("rejected_parameters", settings::rejected_parameters),
@@ -86,14 +98,20 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("standby_names", parameters::standby_names),
     ("strings_used_as_booleans", scalars::strings_used_as_booleans),
     ("sync_key_shape", failover::sync_key_shape),
+    ("template_leftovers", scalars::template_leftovers),
     ("trusting_rules", settings::trusting_rules),
     ("type_mismatches", values::type_mismatches),
+    ("unbounded_slots", capacity::unbounded_slots),
     ("unexpected_parameters", parameters::unexpected_parameters),
     ("unknown_keys", placement::unknown_keys),
+    ("unknown_variables", environment::unknown_variables),
+    ("unparsable_variables", environment::unparsable_variables),
+    ("unreachable_listeners", placement::unreachable_listeners),
     ("unreadable_integers", settings::unreadable_integers),
     ("unreadable_standby_name", failover::unreadable_standby_name),
     ("unsafe_durability", settings::unsafe_durability),
     ("values_out_of_range", values::values_out_of_range),
+    ("variables_without_effect", environment::variables_without_effect),
 ];
 
 /// The function of a name.

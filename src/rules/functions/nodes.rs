@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::cluster::slot_name_from_member_name;
+use crate::model::config::effective::{Controlled, Origin};
+use crate::model::config::schema::DCS_SECTIONS;
 use crate::model::snapshot::LocalConfiguration;
 use crate::parse::python;
-use crate::parse::tree::{Mapping, Node, Span, Value};
+use crate::parse::tree::{Mapping, Node, Span, Style, Value};
 use crate::rules::facts::{Scene, Subject};
 use crate::rules::finding::Label;
-use crate::rules::functions::settings::is_controlled;
 use crate::rules::functions::{Hit, shown};
 use crate::rules::place;
 
@@ -20,6 +21,7 @@ struct NodeFile<'a> {
     name: &'a str,
     scope: Option<&'a str>,
     document: &'a Node,
+    configuration: &'a LocalConfiguration,
 }
 
 /// A setting's place: keys from the root.
@@ -222,9 +224,6 @@ fn namespace(document: &Node) -> String {
     namespace.map_or("service", |text| text.trim_matches('/')).to_owned()
 }
 
-/// The sections that name a DCS.
-const DCS_SECTIONS: [&str; 7] = ["consul", "etcd", "etcd3", "exhibitor", "kubernetes", "raft", "zookeeper"];
-
 /// The addresses under which a file reaches the DCS, the kind of the DCS left aside.
 fn endpoints(document: &Node) -> BTreeSet<String> {
     let mut endpoints = BTreeSet::new();
@@ -392,9 +391,9 @@ pub fn different_watchdog(subject: &Subject<'_>) -> Found {
     let files = nodes(subject.scene);
     let modes: Vec<String> = files
         .iter()
-        .map(|node| match node.document.at(&["watchdog", "mode"]) {
+        .map(|node| match used(subject.scene, node, &["watchdog", "mode"]) {
             Some(mode) if python::parse_bool(&mode.value) == Some(false) => "off".to_owned(),
-            Some(mode) => shown(mode).to_lowercase(),
+            Some(mode) => shown(&mode).to_lowercase(),
             None => "automatic".to_owned(),
         })
         .collect();
@@ -430,7 +429,7 @@ pub fn drifting_settings(subject: &Subject<'_>) -> Found {
     }
     let mut hits = Vec::new();
     for path in settings(&files).into_iter().filter(|path| !is_compared_elsewhere(path) && !belongs_to_node(path)) {
-        let values = values_at(&files, &path);
+        let values = values_at(subject.scene, &files, &path);
         let groups = groups(&values);
         if groups.len() == 2 && groups[0].len() == 1 && values.iter().flatten().all(|node| !names_node(&files, node)) {
             hits.extend(hit(subject.scene, &files, &path, &values, &groups));
@@ -443,7 +442,7 @@ pub fn drifting_settings(subject: &Subject<'_>) -> Found {
 fn is_compared_elsewhere(path: &Path) -> bool {
     let parts: Vec<&str> = path.iter().map(String::as_str).collect();
     match parts.as_slice() {
-        ["postgresql", "parameters", name] => must_agree(path) || is_controlled(name),
+        ["postgresql", "parameters", name] => must_agree(path) || Controlled::is_known(name),
         ["name" | "scope" | "namespace" | "tags", ..] => true,
         ["bootstrap", "dcs" | "initdb" | "method", ..] => true,
         ["restapi" | "ctl", "authentication", ..] | ["postgresql", "authentication", ..] => true,
@@ -486,14 +485,15 @@ enum Absent {
 fn compare(scene: &Scene<'_>, files: &[NodeFile<'_>], paths: &[Path], absent: Absent) -> Vec<Hit> {
     let mut hits = Vec::new();
     for path in paths {
-        let values = values_at(files, path);
+        let values = values_at(scene, files, path);
         let present = values.iter().flatten().count();
         if present == 0 || files.len() < 2 {
             continue;
         }
         let mut groups = groups(&values);
         if absent == Absent::IsUnknown {
-            groups.retain(|group| values[group[0]].is_some());
+            let is_told = |index: &usize| files[*index].configuration.environment.is_some();
+            groups.retain(|group| values[group[0]].is_some() || group.iter().any(is_told));
         }
         if 1 < groups.len() {
             hits.extend(hit(scene, files, path, &values, &groups));
@@ -502,13 +502,24 @@ fn compare(scene: &Scene<'_>, files: &[NodeFile<'_>], paths: &[Path], absent: Ab
     hits
 }
 
-fn values_at<'a>(files: &[NodeFile<'a>], path: &Path) -> Vec<Option<&'a Node>> {
+fn values_at(scene: &Scene<'_>, files: &[NodeFile<'_>], path: &Path) -> Vec<Option<Node>> {
     let parts: Vec<&str> = path.iter().map(String::as_str).collect();
-    files.iter().map(|file| file.document.at(&parts).filter(|node| node.value != Value::Null)).collect()
+    files.iter().map(|file| used(scene, file, &parts).filter(|node| node.value != Value::Null)).collect()
+}
+
+/// The setting that a node's daemon uses: that of its own configuration, else that of the cluster's, else the default.
+fn used(scene: &Scene<'_>, file: &NodeFile<'_>, path: &[&str]) -> Option<Node> {
+    let Some(effective) = scene.effective(file.configuration) else { return file.document.at(path).cloned() };
+    let setting = effective.settings.at(path)?;
+    let span = match setting.origin {
+        Origin::Written { span, .. } => span,
+        Origin::Default | Origin::Computed(_) => file.document.span,
+    };
+    Some(Node { value: setting.value(), span, style: Style::Plain })
 }
 
 /// Indexes with the same value, the smallest group first.
-fn groups(values: &[Option<&Node>]) -> Vec<Vec<usize>> {
+fn groups(values: &[Option<Node>]) -> Vec<Vec<usize>> {
     let is_same = |one: Option<&Node>, other: Option<&Node>| match (one, other) {
         (Some(one), Some(other)) => {
             let truth = |node: &Node| python::parse_bool(&node.value);
@@ -518,7 +529,7 @@ fn groups(values: &[Option<&Node>]) -> Vec<Vec<usize>> {
     };
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for (index, value) in values.iter().enumerate() {
-        match groups.iter_mut().find(|group| is_same(values[group[0]], *value)) {
+        match groups.iter_mut().find(|group| is_same(values[group[0]].as_ref(), value.as_ref())) {
             Some(group) => group.push(index),
             None => groups.push(vec![index]),
         }
@@ -532,12 +543,12 @@ fn hit(
     scene: &Scene<'_>,
     files: &[NodeFile<'_>],
     path: &Path,
-    values: &[Option<&Node>],
+    values: &[Option<Node>],
     groups: &[Vec<usize>],
 ) -> Option<Hit> {
     let parts: Vec<&str> = path.iter().map(String::as_str).collect();
     let is_secret = values.iter().flatten().any(|node| matches!(node.value, Value::Secret(_)));
-    let told = |index: usize| match values[index] {
+    let told = |index: usize| match &values[index] {
         None => "not set".to_owned(),
         Some(_) if is_secret => "***".to_owned(),
         Some(node) => shown(node),
@@ -632,7 +643,8 @@ fn nodes<'a>(scene: &Scene<'a>) -> Vec<NodeFile<'a>> {
 fn node<'a>(scene: &Scene<'a>, file: &'a LocalConfiguration) -> Option<NodeFile<'a>> {
     let source = &scene.snapshot.sources.get(file.source).name;
     let document = file.document.as_ref().filter(|document| document.as_mapping().is_some())?;
-    Some(NodeFile { name: file.node.as_deref().unwrap_or(source), scope: file.scope.as_deref(), document })
+    let (name, scope) = (file.node.as_deref().unwrap_or(source), file.scope.as_deref());
+    Some(NodeFile { name, scope, document, configuration: file })
 }
 
 /// The names of a cluster's nodes, from files and member keys.

@@ -1,5 +1,6 @@
 //! PostgreSQL parameters: unknown to the server, of a wrong value, or in a place where they do not count.
 
+use crate::model::config::effective::Controlled;
 use crate::model::config::schema::{self, Document};
 use crate::model::postgresql::parameter::{Fit, KNOWN_MAJORS, Kind, Parameter};
 use crate::model::postgresql::treatment::{Treatment, is_recovery_parameter, treatment};
@@ -9,7 +10,7 @@ use crate::parse::python;
 use crate::parse::tree::{Entry, Mapping, Node, Value};
 use crate::rules::facts::Subject;
 use crate::rules::finding::Label;
-use crate::rules::functions::settings::{is_controlled, says_the_same};
+use crate::rules::functions::settings::says_the_same;
 use crate::rules::functions::{Hit, documents, shown};
 
 type Found = Result<Vec<Hit>, Vec<String>>;
@@ -156,7 +157,7 @@ fn judge_parameters(
     let mut undecided = false;
     for entry in entries(subject) {
         let Some(name) = entry.key.as_str() else { continue };
-        if is_controlled(name) || entry.value.value == Value::Null {
+        if Controlled::is_known(name) || entry.value.value == Value::Null {
             continue;
         }
         // Patroni writes the trigger file under the name of the version, before and since 12.
@@ -283,7 +284,7 @@ pub fn overridden_settings(subject: &Subject<'_>) -> Found {
         match (name, entry.value.as_mapping(), dynamic.get(name).and_then(Node::as_mapping)) {
             ("parameters", Some(own), Some(common)) => {
                 for entry in own.effective() {
-                    let Some(name) = entry.key.as_str().filter(|name| !is_controlled(name)) else { continue };
+                    let Some(name) = entry.key.as_str().filter(|name| !Controlled::is_known(name)) else { continue };
                     let of_name = |other: &&Entry| other.key.as_str().is_some_and(|key| key.eq_ignore_ascii_case(name));
                     if let Some(other) = common.effective().find(of_name) {
                         hits.extend(overridden(entry, other, &format!("parameters.{name}")));

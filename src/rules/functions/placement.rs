@@ -8,6 +8,7 @@ use crate::parse::tree::{Entry, Node, Span, Value};
 use crate::rules::facts::{Scene, Subject, bootstrap};
 use crate::rules::finding::Label;
 use crate::rules::functions::schema::{self, Home};
+use crate::rules::functions::values::is_ip;
 use crate::rules::functions::{Hit, shown};
 
 type Found = Result<Vec<Hit>, Vec<String>>;
@@ -166,6 +167,57 @@ pub fn forbidden_addresses(subject: &Subject<'_>) -> Found {
         }
         let hit = Hit::at(node.span, "").with("path", path.join(".")).with("host", host.to_owned());
         hits.push(hit.with("is_wildcard", is_wildcard));
+    }
+    Ok(hits)
+}
+
+/// Ports in `postgresql.listen` that do not stand at its end.
+///
+/// Source: patroni/utils.py, `split_host_port`, 4.1.5.
+pub fn ports_of_several_hosts(subject: &Subject<'_>) -> Found {
+    let document = subject.configuration.and_then(|configuration| configuration.document.as_ref());
+    let Some(node) = document.and_then(|document| document.at(&["postgresql", "listen"])) else {
+        return Ok(Vec::new());
+    };
+    let Some((hosts, port)) = node.as_str().and_then(|listen| listen.rsplit_once(':')) else { return Ok(Vec::new()) };
+    let has_port = |part: &&str| match part.rsplit_once(':') {
+        // An IPv6 address without brackets has colons, too.
+        Some((host, port)) => (!host.contains(':') || host.ends_with(']')) && port.parse::<u16>().is_ok(),
+        None => false,
+    };
+    let parts: Vec<&str> = hosts.split(',').map(str::trim).collect();
+    let Some(wrong) = parts.iter().find(|part| 1 < parts.len() && has_port(part)) else { return Ok(Vec::new()) };
+    let bare = |part: &&str| match has_port(part) {
+        true => part.rsplit_once(':').map_or(*part, |(host, _)| host).to_owned(),
+        false => (*part).to_owned(),
+    };
+    let remedy = format!("{}:{port}", parts.iter().map(bare).collect::<Vec<_>>().join(","));
+    Ok(vec![Hit::at(node.span, "").with("host", (*wrong).to_owned()).with("remedy", remedy)])
+}
+
+/// Listeners that do not have the address under which others connect.
+pub fn unreachable_listeners(subject: &Subject<'_>) -> Found {
+    let document = subject.configuration.and_then(|configuration| configuration.document.as_ref());
+    let mut hits = Vec::new();
+    for section in ["restapi", "postgresql"] {
+        let setting = |name: &str| document.and_then(|document| document.at(&[section, name]));
+        let (Some(listen), Some(connect)) = (setting("listen"), setting("connect_address")) else { continue };
+        let (Some(text), Some(connect)) = (listen.as_str(), connect.as_str()) else { continue };
+        let connect = host(connect);
+        let hosts = text.rsplit_once(':').map_or(text, |(hosts, _)| hosts);
+        let listening: Vec<&str> = hosts.split(',').map(|host| host.trim().trim_matches(['[', ']'])).collect();
+        // Names may lead anywhere.
+        let are_known = listening.iter().chain([&connect]).all(|host| is_ip(host));
+        let is_reached = |host: &&str| *host == connect || matches!(*host, "0.0.0.0" | "::");
+        // A loopback address for others is another rule's.
+        if are_known
+            && !is_loopback(connect)
+            && !matches!(connect, "0.0.0.0" | "::")
+            && !listening.iter().any(is_reached)
+        {
+            let hit = Hit::at(listen.span, "").with("section", section).with("listen", hosts.to_owned());
+            hits.push(hit.with("connect", connect.to_owned()));
+        }
     }
     Ok(hits)
 }

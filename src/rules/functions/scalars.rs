@@ -100,10 +100,47 @@ pub fn strings_used_as_booleans(subject: &Subject<'_>) -> Found {
         let Value::String(text) = &spot.entry.value.value else { return };
         let is_tested_by_truth = spot.key.is_some_and(|key| key.kind == Kind::Boolean(Truth::Python));
         if is_tested_by_truth && !text.is_empty() && python::parse_bool(&spot.entry.value.value) != Some(true) {
-            hits.push(Hit::at(spot.entry.value.span, "").with("path", spot.shown()).with("text", text.clone()));
+            let is_variable = spot.entry.key.span == spot.entry.value.span;
+            let hit = Hit::at(spot.entry.value.span, "").with("path", spot.shown()).with("text", text.clone());
+            hits.push(hit.with("is_variable", is_variable));
         }
     });
     Ok(hits)
+}
+
+/// Placeholders of templates in settings that no shell and no PostgreSQL replaces.
+pub fn template_leftovers(subject: &Subject<'_>) -> Found {
+    Ok(scalars(subject, |path, node, _| {
+        let text = node.as_str()?;
+        let mark = [("{{", "}}"), ("${", "}"), ("$(", ")"), ("<%", "%>")].into_iter().find_map(|(open, close)| {
+            let start = text.find(open)?;
+            let length = text[start..].find(close)? + close.len();
+            Some(text[start..start + length].to_owned())
+        })?;
+        let is_setting = is_identifier(path) || is_address(path);
+        is_setting.then(|| Hit::at(node.span, "").with("path", path.join(".")).with("mark", mark))
+    }))
+}
+
+/// Whether the setting names something.
+fn is_identifier(path: &[String]) -> bool {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    matches!(path.as_slice(), ["name" | "scope" | "namespace"] | ["postgresql", "data_dir" | "bin_dir"])
+        || matches!(
+            path.as_slice(),
+            ["postgresql", "authentication", _, "username"] | [_, "authentication", "username"]
+        )
+}
+
+/// Whether the setting is an address, or a list of them.
+fn is_address(path: &[String]) -> bool {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    matches!(
+        path.as_slice(),
+        ["postgresql" | "restapi", "listen" | "connect_address"]
+            | ["etcd" | "etcd3" | "consul" | "zookeeper" | "exhibitor", "host" | "hosts" | "url", ..]
+            | ["raft", "self_addr" | "bind_addr" | "partner_addrs", ..]
+    )
 }
 
 fn described(path: &[String], node: &Node, raw: &str) -> Hit {

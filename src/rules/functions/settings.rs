@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::behaviour::{Behaviour, Behaviours};
+use crate::model::config::effective::{CONTROLLED, Check, Controlled, Judged};
 use crate::model::config::schema::{self, Document, Kind, Reading};
 use crate::model::postgresql::parameter::Parameter;
 use crate::parse::python;
@@ -27,52 +29,13 @@ pub fn unreadable_integers(subject: &Subject<'_>) -> Found {
     Ok(hits)
 }
 
-/// A parameter that Patroni passes to PostgreSQL itself.
-pub(super) struct Controlled {
-    /// Its name in lower case.
-    pub name: &'static str,
-    default: &'static str,
-    accepts: Accepts,
-}
-
-/// The values that Patroni takes from the dynamic configuration.
-enum Accepts {
-    /// None: it sets the parameter itself.
-    Nothing,
-    /// Numbers from this one on, in this unit.
-    AtLeast(i128, &'static str),
-    /// These words, in any case of letters.
-    Words(&'static [&'static str]),
-    /// What `parse_bool` reads.
-    Booleans,
-}
-
-const fn controlled(name: &'static str, default: &'static str, accepts: Accepts) -> Controlled {
-    Controlled { name, default, accepts }
-}
-
-/// Source: patroni/postgresql/config.py, `ConfigHandler.CMDLINE_OPTIONS`, 4.1.5.
-pub(super) const CONTROLLED: [Controlled; 15] = [
-    controlled("listen_addresses", "from postgresql.listen", Accepts::Nothing),
-    controlled("port", "from postgresql.listen", Accepts::Nothing),
-    controlled("cluster_name", "from scope", Accepts::Nothing),
-    controlled("wal_level", "hot_standby", Accepts::Words(&["hot_standby", "replica", "logical"])),
-    controlled("hot_standby", "on", Accepts::Nothing),
-    controlled("max_connections", "100", Accepts::AtLeast(25, "")),
-    controlled("max_wal_senders", "10", Accepts::AtLeast(3, "")),
-    controlled("wal_keep_segments", "8", Accepts::AtLeast(1, "")),
-    controlled("wal_keep_size", "128MB", Accepts::AtLeast(16, "MB")),
-    controlled("max_prepared_transactions", "0", Accepts::AtLeast(0, "")),
-    controlled("max_locks_per_transaction", "64", Accepts::AtLeast(32, "")),
-    controlled("track_commit_timestamp", "off", Accepts::Booleans),
-    controlled("max_replication_slots", "10", Accepts::AtLeast(4, "")),
-    controlled("max_worker_processes", "8", Accepts::AtLeast(2, "")),
-    controlled("wal_log_hints", "on", Accepts::Booleans),
-];
-
-/// Whether Patroni passes this parameter to PostgreSQL itself.
-pub(super) fn is_controlled(name: &str) -> bool {
-    CONTROLLED.iter().any(|controlled| controlled.name.eq_ignore_ascii_case(name))
+/// What counts when nothing is set, for people.
+fn default(controlled: &Controlled) -> String {
+    match (controlled.check, controlled.default) {
+        (Check::Elsewhere(setting), _) => format!("from {setting}"),
+        (_, Some(default)) => python::str(&default.value()),
+        (_, None) => String::new(),
+    }
 }
 
 /// Whether a file's `postgresql.listen` or `scope` says of a parameter what is written for it.
@@ -107,22 +70,20 @@ pub fn controlled_parameters(subject: &Subject<'_>) -> Found {
     let dynamic = subject.dynamic.and_then(|dynamic| dynamic.node.at(&["postgresql", "parameters"]));
     let mut hits = Vec::new();
     for entry in parameters.effective() {
-        let name = entry.key.as_str().unwrap_or_default().to_lowercase();
-        let Some(Controlled { name, default, .. }) = CONTROLLED.iter().find(|known| known.name == name) else {
-            continue;
-        };
+        let Some(controlled) = entry.key.as_str().and_then(Controlled::find) else { continue };
+        let (name, default) = (controlled.name, default(controlled));
         let value = shown(&entry.value);
         let in_effect = dynamic.and_then(|dynamic| dynamic.get(name)).map(shown);
-        let is_same = in_effect.as_ref().unwrap_or(&(*default).to_owned()).eq_ignore_ascii_case(&value)
+        let is_same = in_effect.as_ref().unwrap_or(&default).eq_ignore_ascii_case(&value)
             || says_the_same(Some(file), name, &value);
         hits.push(
             Hit::at(entry.key.span, "")
-                .with("name", *name)
+                .with("name", name)
                 .with("value", value)
                 .with("is_same", is_same)
                 .with("needs_restart", Parameter::definitions(name).last().is_some_and(Parameter::needs_restart))
-                .with("is_settable", !default.starts_with("from"))
-                .with("default", *default)
+                .with("is_settable", !matches!(controlled.check, Check::Elsewhere(_)))
+                .with("default", default)
                 .with("in_effect", in_effect.unwrap_or_default()),
         );
     }
@@ -134,31 +95,37 @@ pub fn rejected_parameters(subject: &Subject<'_>) -> Found {
     let Some(parameters) = subject.dynamic.and_then(|dynamic| dynamic.node.at(&["postgresql", "parameters"])) else {
         return Ok(Vec::new());
     };
+    let behaviours = Behaviours::of(subject.scene.version());
     let mut hits = Vec::new();
-    for Controlled { name, default, accepts } in &CONTROLLED {
-        let Some(node) = parameters.get(name) else { continue };
-        let (is_accepted, accepted, is_number) = match *accepts {
-            Accepts::Nothing => continue,
-            Accepts::AtLeast(minimum, unit) => {
-                let number = python::parse_int(&node.value, Some(unit).filter(|unit| !unit.is_empty()));
-                (number.is_some_and(|number| minimum <= number), format!("{minimum}{unit}"), number.is_some())
+    for controlled in CONTROLLED {
+        let Some(node) = parameters.get(controlled.name) else { continue };
+        let (accepted, is_number) = match controlled.check {
+            Check::Elsewhere(_) | Check::On => continue,
+            Check::AtLeast { min, unit } => {
+                (format!("{min}{}", unit.unwrap_or_default()), python::parse_int(&node.value, unit).is_some())
             }
-            Accepts::Words(words) => {
-                (words.contains(&python::str(&node.value).to_lowercase().as_str()), words.join(", "), false)
-            }
-            Accepts::Booleans => (python::parse_bool(&node.value).is_some(), "on or off".to_owned(), false),
+            Check::WalLevel => ("hot_standby, replica, logical".to_owned(), false),
+            Check::Bool => ("on or off".to_owned(), false),
+            Check::OnUntil4 if behaviours.has(Behaviour::WalLogHintsMayBeOff) => ("on or off".to_owned(), false),
+            Check::OnUntil4 => continue,
         };
-        if !is_accepted {
-            hits.push(
-                Hit::at(node.span, format!("{default} is used instead"))
-                    .with("name", *name)
-                    .with("value", shown(node))
-                    .with("accepted", accepted)
-                    .with("has_minimum", matches!(accepts, Accepts::AtLeast(..)))
-                    .with("is_number", is_number)
-                    .with("default", *default),
-            );
+        let judged = controlled.judge(&node.value, behaviours);
+        if matches!(judged, Ok(Judged::Used(_))) {
+            continue;
         }
+        let default = default(controlled);
+        let spoils_all = judged.is_err();
+        let text = if spoils_all { String::new() } else { format!("{default} is used instead") };
+        hits.push(
+            Hit::at(node.span, text)
+                .with("name", controlled.name)
+                .with("value", shown(node))
+                .with("accepted", accepted)
+                .with("has_minimum", matches!(controlled.check, Check::AtLeast { .. }))
+                .with("is_number", is_number)
+                .with("spoils_all", spoils_all)
+                .with("default", default),
+        );
     }
     Ok(hits)
 }

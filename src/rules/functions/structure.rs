@@ -1,5 +1,6 @@
 //! Files that PyYAML refuses or reads as something else than a person meant.
 
+use crate::model::snapshot::LocalConfiguration;
 use crate::parse::tree::{Node, Value};
 use crate::rules::facts::Subject;
 use crate::rules::finding::Label;
@@ -17,23 +18,31 @@ pub fn parse_error(subject: &Subject<'_>) -> Result<Vec<Hit>, Vec<String>> {
 
 /// The file is empty, or its root is no mapping.
 pub fn not_a_mapping(subject: &Subject<'_>) -> Result<Vec<Hit>, Vec<String>> {
-    let Some(configuration) = subject.configuration else { return Ok(Vec::new()) };
-    let kind = match configuration.document.as_ref().map(|document| &document.value) {
-        None | Some(Value::Mapping(_)) => return Ok(Vec::new()),
-        Some(Value::Null) => "empty",
-        Some(Value::Sequence(_)) => "a list",
-        Some(_) => "a single value",
-    };
-    Ok(vec![Hit::at(place::whole(subject.scene, configuration.source), "").with("kind", kind)])
+    let mut hits = Vec::new();
+    for file in files(subject) {
+        let kind = match file.document.as_ref().map(|document| &document.value) {
+            None | Some(Value::Mapping(_)) => continue,
+            Some(Value::Null) => "empty",
+            Some(Value::Sequence(_)) => "a list",
+            Some(_) => "a single value",
+        };
+        hits.push(Hit::at(place::whole(subject.scene, file.source), "").with("kind", kind));
+    }
+    Ok(hits)
 }
 
 /// A key that stands twice in one mapping.
 pub fn duplicate_keys(subject: &Subject<'_>) -> Result<Vec<Hit>, Vec<String>> {
     let mut hits = Vec::new();
-    if let Some(document) = subject.configuration.and_then(|configuration| configuration.document.as_ref()) {
+    for document in files(subject).iter().filter_map(|file| file.document.as_ref()) {
         collect_duplicates(document, &mut hits);
     }
     Ok(hits)
+}
+
+/// The files of the subject's configuration.
+fn files<'a>(subject: &Subject<'a>) -> &'a [LocalConfiguration] {
+    subject.configuration.and_then(LocalConfiguration::files).unwrap_or_default()
 }
 
 fn collect_duplicates(node: &Node, hits: &mut Vec<Hit>) {

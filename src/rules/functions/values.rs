@@ -61,6 +61,8 @@ pub fn refused_by_the_validator(subject: &Subject<'_>) -> Found {
     hits.extend(
         missing(subject, Need::Validator)
             .into_iter()
+            // Patroni itself asks for it while there is no dynamic configuration: PTL136.
+            .filter(|(path, _)| path != "bootstrap.dcs" || subject.scene.dynamic().is_some())
             .map(|(path, span)| Hit::at(span, "").with("path", path).with("reason", "it is not there")),
     );
     for (section, names) in model::EXCLUSIVE {
@@ -293,6 +295,9 @@ fn judge<'a>(subject: &Subject<'_>, spot: &Spot<'a, '_>, key: &'static Key, foun
         let has_one = |item: &&Node| item.as_mapping().is_none_or(|mapping| mapping.effective().count() == 1);
         let wrong = items.iter().filter(|item| !has_one(item));
         found.extend(wrong.map(|item| (item, Fault::Range("a text, or a mapping with one key".to_owned()))));
+        let fields = items.iter().filter_map(Node::as_mapping).flat_map(Mapping::effective);
+        let empty = fields.filter(|field| field.value.value == Value::Null);
+        found.extend(empty.map(|field| (&field.key, Fault::Validator("a field has no name".to_owned()))));
     }
     let kept = found.split_off(before).into_iter().filter(|(at, fault)| match fault {
         Fault::Validator(_) => key.is_validated,
@@ -377,6 +382,9 @@ fn fault<'a>(kind: &Kind, node: &'a Node, found: &mut Vec<(&'a Node, Fault)>) {
             if let Some(problem) = text.split(',').find_map(|part| address(part.trim(), None, false)) {
                 tell(Fault::Address(problem));
             }
+        }
+        (Kind::Addresses, Value::Sequence(items)) if items.is_empty() => {
+            tell(Fault::Validator("it is an empty list".to_owned()));
         }
         (Kind::Addresses, Value::Sequence(_)) => fault(&Kind::List(&Kind::Address { needs_port: false }), node, found),
         (Kind::Or(kinds), _) => alternatives(kinds, node, kind, found),
@@ -518,7 +526,7 @@ fn address(text: &str, several: Option<bool>, needs_port: bool) -> Option<String
 }
 
 /// Whether `socket.inet_aton` or `inet_pton` takes it.
-fn is_ip(text: &str) -> bool {
+pub(super) fn is_ip(text: &str) -> bool {
     let part = |part: &str| match part.strip_prefix("0x").or(part.strip_prefix("0X")) {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None if part.len() > 1 && part.starts_with('0') => u64::from_str_radix(part, 8).ok(),

@@ -3,11 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::input::source_map::{SourceId, SourceMap};
-use crate::model::behaviour::{ALL, Behaviour, Releases, holds, v};
+use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::Raised;
-use crate::model::config::effective::merge::{CONNECTION_PARAMETERS, Merger};
+use crate::model::config::effective::merge::Merger;
 use crate::model::config::effective::section::{Content, Layer, Origin, Section, Setting};
 use crate::model::config::effective::{Because, Unused};
+use crate::model::config::schema::{self, Document, Environment as Name, Key, VariableKind};
+use crate::model::version::PatroniVersion;
 use crate::parse::environment::{Assignment, assignments};
 use crate::parse::tree::{Entry, Mapping, Node, Span, Style, Value};
 use crate::parse::yaml::{self, YamlError};
@@ -22,6 +24,8 @@ const CONFIGURATION: &str = "PATRONI_CONFIGURATION";
 /// The environment that a node's Patroni runs in.
 #[derive(Clone)]
 pub struct Environment {
+    /// The text of the variables.
+    source: SourceId,
     /// The variables by name, in the order in which they were first set.
     variables: Vec<Variable>,
     index: HashMap<String, usize>,
@@ -29,12 +33,22 @@ pub struct Environment {
     document: Option<Result<Node, YamlError>>,
 }
 
+/// An environment variable.
 #[derive(Clone)]
-struct Variable {
-    name: String,
+pub struct Variable {
+    /// Its name.
+    pub name: String,
     /// As it is, secrets included.
     value: String,
-    span: Span,
+    /// Where the value stands.
+    pub span: Span,
+}
+
+impl Variable {
+    /// Whether its value is empty.
+    pub fn is_empty(&self) -> bool {
+        self.value.is_empty()
+    }
 }
 
 impl std::fmt::Debug for Environment {
@@ -43,173 +57,12 @@ impl std::fmt::Debug for Environment {
     }
 }
 
-/// What a variable's text becomes.
-#[derive(Clone, Copy)]
-enum Kind {
-    Text,
-    Bool,
-    Int,
-    List,
-    Mapping,
-    /// The format of log lines: a list, unless it holds `%(name)`.
-    Format,
-}
-
-/// A variable named after a setting: `PATRONI_<SECTION>_<KEY>`.
-struct Named {
-    section: &'static str,
-    key: &'static str,
-    /// The releases that read it.
-    releases: Releases,
-    kind: Kind,
-    /// The releases that read it as this kind; for others it is a text.
-    typed: Releases,
-}
-
-/// A variable named after a section of any name: `PATRONI_<SECTION>_<SUFFIX>`.
-struct Suffixed {
-    suffix: &'static str,
-    releases: Releases,
-    kind: Kind,
-    typed: Releases,
-}
-
-const SINCE_2_1_0: Releases = &[(v(2, 1, 0), None)];
-const SINCE_3_0_0: Releases = &[(v(3, 0, 0), None)];
-const SINCE_3_1_0: Releases = &[(v(3, 1, 0), None)];
-const SINCE_3_3_0: Releases = &[(v(3, 3, 0), None)];
-const SINCE_4_1_0: Releases = &[(v(4, 1, 0), None)];
-const WITH_THREAD_POOL: Releases =
-    &[(v(3, 3, 9), Some(v(4, 0, 0))), (v(4, 0, 8), Some(v(4, 1, 0))), (v(4, 1, 1), None)];
-
-/// Variables of settings outside of any section.
-const TOP: [(&str, Releases); 5] = [
-    ("name", ALL),
-    ("namespace", ALL),
-    ("scope", ALL),
-    ("thread_pool_size", WITH_THREAD_POOL),
-    ("thread_stack_size", WITH_THREAD_POOL),
-];
-
-const fn text(section: &'static str, key: &'static str, releases: Releases) -> Named {
-    Named { section, key, releases, kind: Kind::Text, typed: ALL }
-}
-
-const fn typed(section: &'static str, key: &'static str, releases: Releases, kind: Kind, typed: Releases) -> Named {
-    Named { section, key, releases, kind, typed }
-}
-
-/// Source: patroni/config.py, `Config._build_environment_configuration`, 2.0.0 to 4.1.5.
-const NAMED: &[Named] = &[
-    text("restapi", "listen", ALL),
-    text("restapi", "connect_address", ALL),
-    text("restapi", "certfile", ALL),
-    text("restapi", "keyfile", ALL),
-    text("restapi", "keyfile_password", &[(v(2, 0, 2), None)]),
-    text("restapi", "cafile", ALL),
-    text("restapi", "ciphers", &[(v(2, 0, 2), None)]),
-    text("restapi", "verify_client", ALL),
-    typed("restapi", "http_extra_headers", ALL, Kind::Mapping, SINCE_2_1_0),
-    typed("restapi", "https_extra_headers", ALL, Kind::Mapping, SINCE_2_1_0),
-    typed("restapi", "allowlist", SINCE_2_1_0, Kind::List, ALL),
-    typed("restapi", "allowlist_include_members", SINCE_2_1_0, Kind::Bool, ALL),
-    typed("restapi", "request_queue_size", &[(v(3, 0, 3), None)], Kind::Int, ALL),
-    text("restapi", "server_tokens", SINCE_4_1_0),
-    typed("ctl", "insecure", ALL, Kind::Bool, SINCE_2_1_0),
-    text("ctl", "cacert", ALL),
-    text("ctl", "certfile", ALL),
-    text("ctl", "keyfile", ALL),
-    text("ctl", "keyfile_password", &[(v(2, 1, 3), None)]),
-    text("postgresql", "listen", ALL),
-    text("postgresql", "connect_address", ALL),
-    text("postgresql", "proxy_address", &[(v(2, 1, 5), None)]),
-    text("postgresql", "config_dir", ALL),
-    text("postgresql", "data_dir", ALL),
-    text("postgresql", "pgpass", ALL),
-    text("postgresql", "bin_dir", ALL),
-    text("log", "type", SINCE_3_3_0),
-    text("log", "level", ALL),
-    text("log", "traceback_level", ALL),
-    typed("log", "format", ALL, Kind::Format, SINCE_3_3_0),
-    text("log", "dateformat", ALL),
-    typed("log", "static_fields", SINCE_3_3_0, Kind::Mapping, ALL),
-    typed("log", "max_queue_size", ALL, Kind::Int, SINCE_2_1_0),
-    text("log", "dir", ALL),
-    typed("log", "mode", &[(v(4, 0, 0), None)], Kind::Int, ALL),
-    typed("log", "file_size", ALL, Kind::Int, SINCE_2_1_0),
-    typed("log", "file_num", ALL, Kind::Int, SINCE_2_1_0),
-    typed("log", "loggers", ALL, Kind::Mapping, ALL),
-    typed("log", "deduplicate_heartbeat_logs", SINCE_4_1_0, Kind::Bool, ALL),
-    text("raft", "data_dir", ALL),
-    text("raft", "self_addr", ALL),
-    typed("raft", "partner_addrs", ALL, Kind::List, ALL),
-    text("raft", "password", &[(v(2, 0, 1), None)]),
-    text("raft", "bind_addr", &[(v(2, 0, 1), None)]),
-];
-
-/// Programs of PostgreSQL that may have another name: `PATRONI_POSTGRESQL_BIN_<PROGRAM>`.
-const PROGRAMS: [&str; 7] =
-    ["pg_ctl", "initdb", "pg_controldata", "pg_basebackup", "postgres", "pg_isready", "pg_rewind"];
-
-/// The releases that read [`PROGRAMS`].
-const WITH_PROGRAMS: Releases = &[(v(3, 0, 3), None)];
-
-const fn suffixed(suffix: &'static str, releases: Releases, kind: Kind) -> Suffixed {
-    Suffixed { suffix, releases, kind, typed: ALL }
-}
-
-/// Source: patroni/config.py, `Config._build_environment_configuration`, 2.0.0 to 4.1.5.
-const SUFFIXED: &[Suffixed] = &[
-    suffixed("HOST", ALL, Kind::Text),
-    suffixed("HOSTS", ALL, Kind::List),
-    suffixed("PORT", ALL, Kind::Int),
-    suffixed("USE_PROXIES", ALL, Kind::Bool),
-    suffixed("PROTOCOL", ALL, Kind::Text),
-    suffixed("SRV", ALL, Kind::Text),
-    suffixed("SRV_SUFFIX", &[(v(2, 1, 1), None)], Kind::Text),
-    suffixed("URL", ALL, Kind::Text),
-    suffixed("PROXY", ALL, Kind::Text),
-    suffixed("CACERT", ALL, Kind::Text),
-    suffixed("CERT", ALL, Kind::Text),
-    suffixed("KEY", ALL, Kind::Text),
-    Suffixed { typed: SINCE_2_1_0, ..suffixed("VERIFY", ALL, Kind::Bool) },
-    suffixed("TOKEN", ALL, Kind::Text),
-    suffixed("CHECKS", ALL, Kind::List),
-    suffixed("DC", ALL, Kind::Text),
-    suffixed("CONSISTENCY", ALL, Kind::Text),
-    suffixed("REGISTER_SERVICE", ALL, Kind::Bool),
-    suffixed("SERVICE_CHECK_INTERVAL", ALL, Kind::Text),
-    suffixed("SERVICE_CHECK_TLS_SERVER_NAME", &[(v(2, 1, 4), None)], Kind::Text),
-    suffixed("SERVICE_TAGS", SINCE_3_0_0, Kind::List),
-    suffixed("NAMESPACE", ALL, Kind::Text),
-    suffixed("CONTEXT", ALL, Kind::Text),
-    Suffixed { typed: &[(v(2, 0, 2), None)], ..suffixed("USE_ENDPOINTS", ALL, Kind::Bool) },
-    suffixed("SCOPE_LABEL", ALL, Kind::Text),
-    suffixed("ROLE_LABEL", ALL, Kind::Text),
-    suffixed("POD_IP", ALL, Kind::Text),
-    suffixed("PORTS", ALL, Kind::List),
-    suffixed("LABELS", ALL, Kind::Mapping),
-    suffixed("BYPASS_API_SERVICE", ALL, Kind::Bool),
-    suffixed("RETRIABLE_HTTP_CODES", &[(v(3, 0, 2), None)], Kind::List),
-    suffixed("KEY_PASSWORD", ALL, Kind::Text),
-    suffixed("USE_SSL", ALL, Kind::Text),
-    suffixed("SET_ACLS", &[(v(2, 1, 2), None)], Kind::Mapping),
-    suffixed("GROUP", SINCE_3_0_0, Kind::Text),
-    suffixed("DATABASE", SINCE_3_0_0, Kind::Text),
-    suffixed("LEADER_LABEL_VALUE", SINCE_3_1_0, Kind::Text),
-    suffixed("FOLLOWER_LABEL_VALUE", SINCE_3_1_0, Kind::Text),
-    suffixed("STANDBY_LEADER_LABEL_VALUE", SINCE_3_1_0, Kind::Text),
-    suffixed("TMP_ROLE_LABEL", SINCE_3_1_0, Kind::Text),
-    suffixed("AUTH_DATA", SINCE_3_3_0, Kind::Mapping),
-    suffixed("BOOTSTRAP_LABELS", SINCE_4_1_0, Kind::Mapping),
-];
-
 impl Environment {
     /// Reads the variables of a file (`KEY=value` lines, as `EnvironmentFile=` of systemd and `--env-file` of Docker take
     /// them) and adds its text to `sources`, secrets masked.
     pub fn read(sources: &mut SourceMap, name: &str, content: &str) -> Self {
         let source = sources.add(name, content);
-        let mut environment = Self { variables: Vec::new(), index: HashMap::new(), document: None };
+        let mut environment = Self { source, variables: Vec::new(), index: HashMap::new(), document: None };
         let mut hidden = Vec::new();
         for Assignment { name, value, range } in assignments(content) {
             let span = Span::new(source, range.start, range.end);
@@ -242,14 +95,32 @@ impl Environment {
         self.document = Some(document);
     }
 
+    /// The text of the variables.
+    pub fn source(&self) -> SourceId {
+        self.source
+    }
+
+    /// The configuration that a release makes of the variables, as a tree: what it reads from variables that it knows,
+    /// every value and its keys at the place of the variable's value.
+    ///
+    /// # Errors
+    ///
+    /// Patroni raises an exception, and does not start.
+    pub fn tree(&self, version: PatroniVersion) -> Result<Node, Raised> {
+        let mut merger = Merger::new(version, Behaviours::of(version));
+        let mut tree = self.configuration(&mut merger)?.tree(self.source);
+        keep_known(&mut tree, &mut Vec::new());
+        Ok(tree)
+    }
+
     /// The document in `PATRONI_CONFIGURATION`, or why PyYAML refuses it.
     pub fn document(&self) -> Option<&Result<Node, YamlError>> {
         self.document.as_ref()
     }
 
-    /// How many variables are Patroni's by their name.
-    pub fn count(&self) -> usize {
-        self.variables.iter().filter(|variable| variable.name.starts_with(PREFIX)).count()
+    /// The variables that are Patroni's by their name.
+    pub fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.variables.iter().filter(|variable| variable.name.starts_with(PREFIX))
     }
 
     fn find(&self, name: &str) -> Option<&Variable> {
@@ -268,20 +139,33 @@ impl Environment {
             environment: self,
             merger,
             taken: HashSet::new(),
-            old_log: HashMap::new(),
+            older: HashMap::new(),
             config: Section::default(),
         };
-        reader.take_top();
-        reader.take_old_log_names();
-        reader.take_named()?;
-        reader.take_programs()?;
-        reader.take_authentication()?;
+        reader.take_older_names();
+        reader.take_named(|key| matches!(key.environment, Name::Path(_) | Name::Prefixed(_)))?;
         reader.take_suffixed()?;
-        reader.take_dcs_users()?;
+        reader.take_named(|key| key.environment == Name::Beside)?;
         reader.take_bootstrap_users()?;
         reader.leave_the_rest();
         Ok(reader.config)
     }
+}
+
+/// Takes out of a tree what no release reads there, such as the section that a misspelt variable makes.
+fn keep_known(node: &mut Node, path: &mut Vec<String>) {
+    let Value::Mapping(mapping) = &mut node.value else { return };
+    mapping.entries.retain_mut(|entry| {
+        path.push(python::str(&entry.key.value));
+        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+        let is_known = schema::find(Document::Local, &names).is_some_and(|key| !key.path.ends_with(".*"));
+        let is_user = matches!(names.as_slice(), ["bootstrap", "users", ..]);
+        if is_known && !is_user {
+            keep_known(&mut entry.value, path);
+        }
+        path.pop();
+        is_known || is_user
+    });
 }
 
 /// Whether the value of a variable is a secret, or a text in YAML that holds one.
@@ -314,28 +198,18 @@ struct Reader<'a, 'b> {
     merger: &'b mut Merger,
     /// The variables that Patroni has removed from its environment.
     taken: HashSet<&'a str>,
-    /// Variables of log settings under their old names, by their new ones.
-    old_log: HashMap<String, &'a Variable>,
+    /// Variables under their older names, by the newer ones.
+    older: HashMap<&'static str, &'a Variable>,
     config: Section,
 }
 
 impl<'a> Reader<'a, '_> {
-    /// `_popenv(name)`
+    /// The variable, which counts as taken, if it is not empty.
     fn pop(&mut self, name: &str) -> Option<&'a Variable> {
-        let name = format!("{PREFIX}{}", name.to_uppercase());
-        let variable = self.environment.find(&name).filter(|variable| !self.taken.contains(variable.name.as_str()));
-        let variable = variable.or_else(|| self.old_log.remove(&name))?;
+        let variable = self.environment.find(name).filter(|variable| !self.taken.contains(variable.name.as_str()));
+        let variable = variable.or_else(|| self.older.remove(name))?;
         self.taken.insert(&variable.name);
-        Some(variable)
-    }
-
-    /// The variable, if it is not empty.
-    fn pop_filled(&mut self, name: &str) -> Option<&'a Variable> {
-        self.pop(name).filter(|variable| !variable.value.is_empty())
-    }
-
-    fn is_in(&self, releases: Releases) -> bool {
-        holds(releases, self.merger.version)
+        Some(variable).filter(|variable| !variable.value.is_empty())
     }
 
     fn setting(&self, key: &str, value: Value, variable: &Variable) -> Setting {
@@ -351,170 +225,98 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// The dictionary of a section, which is created.
-    fn section(&mut self, name: &str, variable: &Variable) -> Result<&mut Section, Raised> {
+    fn section(&mut self, path: &[&str], variable: &Variable) -> Result<&mut Section, Raised> {
         let origin = Origin::Written { layer: Layer::Environment(variable.name.clone()), span: variable.span };
-        let setting = self.config.or_insert(name, || Setting::empty_section(origin));
-        let class = python::type_name(&setting.value()).to_owned();
-        setting
-            .section_mut()
-            .ok_or_else(|| Raised::new("TypeError", format!("'{class}' object does not support item assignment")))
+        path.iter().try_fold(&mut self.config, |section, name| {
+            let setting = section.or_insert(name, || Setting::empty_section(origin.clone()));
+            let class = python::type_name(&setting.value()).to_owned();
+            setting
+                .section_mut()
+                .ok_or_else(|| Raised::new("TypeError", format!("'{class}' object does not support item assignment")))
+        })
     }
 
-    fn put(&mut self, section: &str, key: &str, value: Value, variable: &Variable) -> Result<(), Raised> {
+    fn put(&mut self, section: &[&str], key: &str, value: Value, variable: &Variable) -> Result<(), Raised> {
         let setting = self.setting(key, value, variable);
         self.section(section, variable)?.set(key, setting);
         Ok(())
     }
 
-    fn take_top(&mut self) {
-        for (name, releases) in TOP {
-            if self.is_in(releases)
-                && let Some(variable) = self.pop_filled(name)
-            {
-                let setting = self.setting(name, Value::String(variable.value.clone()), variable);
-                self.config.set(name, setting);
-            }
-        }
-    }
-
-    fn take_old_log_names(&mut self) {
-        for (name, old) in [("LEVEL", "loglevel"), ("FORMAT", "logformat"), ("DATEFORMAT", "log_datefmt")] {
-            let name = format!("{PREFIX}LOG_{name}");
-            if let Some(variable) = self.pop_filled(old) {
-                if self.environment.find(&name).is_none() {
-                    self.old_log.insert(name, variable);
+    fn take_older_names(&mut self) {
+        for (older, name) in schema::OLDER_VARIABLES {
+            if let Some(variable) = self.pop(older) {
+                if self.environment.find(name).is_none() {
+                    self.older.insert(name, variable);
                 } else {
-                    self.leave(variable, Because::RenamedVariable(name));
+                    self.leave(variable, Because::RenamedVariable(name.to_owned()));
                 }
             }
         }
     }
 
-    fn take_named(&mut self) -> Result<(), Raised> {
-        for named in NAMED {
-            let Named { section, key, kind, .. } = *named;
-            if !self.is_in(named.releases) {
-                continue;
-            }
-            let Some(variable) = self.pop_filled(&format!("{section}_{key}")) else { continue };
-            let kind = if self.is_in(named.typed) { kind } else { Kind::Text };
-            // The section exists even if the value turns out to be of no use.
-            self.section(section, variable)?;
-            let value = self.read(kind, variable);
-            let is_list_or_null =
-                matches!(kind, Kind::List) && self.merger.behaviours.has(Behaviour::EnvironmentListMayBeNull);
-            let is_used = match (&value, kind) {
-                (Some(value), Kind::List | Kind::Mapping) => python::truthy(value),
-                (value, _) => value.is_some(),
-            };
-            if is_used || is_list_or_null {
-                self.put(section, key, value.unwrap_or(Value::Null), variable)?;
-            } else {
-                self.leave(variable, Because::Unparsable);
+    /// Takes the variables that have the name of their key.
+    fn take_named(&mut self, is_taken: impl Fn(&Key) -> bool) -> Result<(), Raised> {
+        let version = self.merger.version;
+        for key in schema::keys().filter(|key| is_taken(key) && key.variable_is_in(version)) {
+            for (name, path) in key.variables() {
+                let Some((last, section)) = path.split_last() else { continue };
+                let has_no_company = key.environment == Name::Beside && self.config.at(section).is_none();
+                if has_no_company {
+                    continue;
+                }
+                let Some(variable) = self.pop(&name) else { continue };
+                let kind = key.variable_kind(version);
+                // The section exists even if the value turns out to be of no use.
+                self.section(section, variable)?;
+                let value = self.read(kind, variable);
+                let is_list_or_null = matches!(kind, VariableKind::List)
+                    && self.merger.behaviours.has(Behaviour::EnvironmentListMayBeNull);
+                let is_used = match (&value, kind) {
+                    (Some(value), VariableKind::List | VariableKind::Mapping) => python::truthy(value),
+                    (value, _) => value.is_some(),
+                };
+                if is_used || is_list_or_null {
+                    self.put(section, last, value.unwrap_or(Value::Null), variable)?;
+                } else {
+                    self.leave(variable, Because::Unparsable);
+                }
             }
         }
         Ok(())
     }
 
-    fn take_programs(&mut self) -> Result<(), Raised> {
-        for program in PROGRAMS {
-            if !self.is_in(WITH_PROGRAMS) {
-                return Ok(());
-            }
-            let Some(variable) = self.pop_filled(&format!("postgresql_bin_{program}")) else { continue };
-            let setting = self.setting(program, Value::String(variable.value.clone()), variable);
-            let origin = setting.origin.clone();
-            let postgresql = self.section("postgresql", variable)?;
-            let names = postgresql.or_insert("bin_name", || Setting::empty_section(origin));
-            names.section_mut().expect("only this function sets it").set(program, setting);
-        }
-        Ok(())
-    }
-
-    /// `_get_auth(section)`
-    fn authentication(&mut self, section: &str, parameters: &[(&'static str, Releases)]) -> Option<Setting> {
-        let mut found: Option<Setting> = None;
-        for (parameter, releases) in parameters {
-            if self.is_in(releases)
-                && let Some(variable) = self.pop_filled(&format!("{section}_{parameter}"))
-            {
-                let setting = self.setting(parameter, Value::String(variable.value.clone()), variable);
-                let found = found.get_or_insert_with(|| Setting::empty_section(setting.origin.clone()));
-                found.section_mut().expect("it is one").set(parameter, setting);
-            }
-        }
-        found
-    }
-
-    fn take_authentication(&mut self) -> Result<(), Raised> {
-        let credentials = &CONNECTION_PARAMETERS[..2];
-        for name in ["ctl", "restapi"] {
-            if name == "ctl" && !self.merger.behaviours.has(Behaviour::CtlAuthenticates) {
-                continue;
-            }
-            if let Some(authentication) = self.authentication(name, credentials) {
-                let section = self.config.or_insert(name, || Setting::empty_section(authentication.origin.clone()));
-                section.section_mut().expect("no variable sets it yet").set("authentication", authentication);
-            }
-        }
-        let mut users: Option<Setting> = None;
-        for user in ["replication", "superuser", "rewind"] {
-            if let Some(entry) = self.authentication(user, &CONNECTION_PARAMETERS) {
-                let users = users.get_or_insert_with(|| Setting::empty_section(entry.origin.clone()));
-                users.section_mut().expect("it is one").set(user, entry);
-            }
-        }
-        if let Some(users) = users {
-            let origin = users.origin.clone();
-            let postgresql = self.config.or_insert("postgresql", || Setting::empty_section(origin));
-            postgresql.section_mut().expect("no variable sets it yet").set("authentication", users);
-        }
-        Ok(())
-    }
-
+    /// Takes `PATRONI_<section>_<key>` for the keys that count in a section of any name.
     fn take_suffixed(&mut self) -> Result<(), Raised> {
+        let has_citus = self.merger.behaviours.has(Behaviour::CitusExists);
         for variable in &self.environment.variables {
             let Some(rest) = variable.name.strip_prefix(PREFIX) else { continue };
-            let Some((name, suffix)) = rest.split_once('_') else { continue };
-            let known = SUFFIXED.iter().find(|known| known.suffix == suffix && self.is_in(known.releases));
-            let Some(known) = known.filter(|_| !name.is_empty() && !self.taken.contains(variable.name.as_str())) else {
+            let Some((section, suffix)) = rest.split_once('_') else { continue };
+            let known = schema::key_of_any_section(suffix, self.merger.version);
+            let Some(known) = known.filter(|_| !section.is_empty() && !self.taken.contains(variable.name.as_str()))
+            else {
                 continue;
             };
             self.taken.insert(&variable.name);
-            let kind = match (name, suffix) {
-                ("CITUS", "GROUP") if self.merger.behaviours.has(Behaviour::CitusExists) => Kind::Int,
-                ("CITUS", "DATABASE") => Kind::Text,
-                ("CITUS", _) if self.merger.behaviours.has(Behaviour::CitusExists) => {
+            let is_of_citus = known.path.starts_with("citus.");
+            let kind = match section == "CITUS" && has_citus {
+                true if !is_of_citus => {
                     self.leave(variable, Because::UnknownVariable);
                     continue;
                 }
-                _ if self.is_in(known.typed) => known.kind,
-                _ => Kind::Text,
+                false if is_of_citus => VariableKind::Text,
+                _ => known.variable_kind(self.merger.version),
             };
-            let is_empty_text = variable.value.is_empty() && name != "CITUS" && matches!(kind, Kind::Int | Kind::List);
+            let is_empty_text = variable.value.is_empty()
+                && section != "CITUS"
+                && matches!(kind, VariableKind::Int | VariableKind::List);
             let value = match is_empty_text {
                 true => Some(Value::String(String::new())),
                 false => self.read(kind, variable),
             };
             let counts_empty = self.merger.behaviours.has(Behaviour::EmptyVariableCounts);
             match value.filter(|value| counts_empty && *value != Value::Null || python::truthy(value)) {
-                Some(value) => self.put(&name.to_lowercase(), &suffix.to_lowercase(), value, variable)?,
+                Some(value) => self.put(&[&section.to_lowercase()], &suffix.to_lowercase(), value, variable)?,
                 None => self.leave(variable, Because::Unparsable),
-            }
-        }
-        Ok(())
-    }
-
-    /// Credentials of etcd count only beside other variables of it.
-    fn take_dcs_users(&mut self) -> Result<(), Raised> {
-        for dcs in ["etcd", "etcd3"] {
-            if self.config.get(dcs).is_none() {
-                continue;
-            }
-            for (parameter, _) in &CONNECTION_PARAMETERS[..2] {
-                if let Some(variable) = self.pop_filled(&format!("{dcs}_{parameter}")) {
-                    self.put(dcs, parameter, Value::String(variable.value.clone()), variable)?;
-                }
             }
         }
         Ok(())
@@ -539,9 +341,8 @@ impl<'a> Reader<'a, '_> {
             let mut user = Setting::empty_section(password.origin.clone());
             let fields = user.section_mut().expect("it is one");
             fields.set("password", password);
-            if let Some(options) = self.pop_exactly(&format!("{PREFIX}{name}_OPTIONS"))
-                && !options.value.is_empty()
-                && let Some(list) = self.read(Kind::List, options).filter(python::truthy)
+            if let Some(options) = self.pop(&format!("{PREFIX}{name}_OPTIONS"))
+                && let Some(list) = self.read(VariableKind::List, options).filter(python::truthy)
             {
                 fields.set("options", self.setting("options", list, options));
             }
@@ -554,12 +355,6 @@ impl<'a> Reader<'a, '_> {
             bootstrap.section_mut().expect("variables set sections only").set("users", users);
         }
         Ok(())
-    }
-
-    fn pop_exactly(&mut self, name: &str) -> Option<&'a Variable> {
-        let variable = self.environment.find(name).filter(|variable| !self.taken.contains(variable.name.as_str()))?;
-        self.taken.insert(&variable.name);
-        Some(variable)
     }
 
     fn leave_the_rest(&mut self) {
@@ -577,7 +372,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// What a text becomes; `None` where Patroni gives up on it.
-    fn read(&self, kind: Kind, variable: &Variable) -> Option<Value> {
+    fn read(&self, kind: VariableKind, variable: &Variable) -> Option<Value> {
         let text = variable.value.as_str();
         let as_text = || Value::String(text.to_owned());
         let parse = |text: &str| {
@@ -590,14 +385,14 @@ impl<'a> Reader<'a, '_> {
             if is_list { parse(text) } else { parse(&format!("[{text}]")) }
         };
         match kind {
-            Kind::Text => Some(as_text()),
-            Kind::Bool => python::parse_bool(&as_text()).map(Value::Bool),
-            Kind::Int => python::parse_int(&as_text(), None).map(Value::Int),
-            Kind::List => list(),
-            Kind::Mapping if python::strip(text).starts_with('{') => parse(text),
-            Kind::Mapping => parse(&format!("{{{text}}}")),
-            Kind::Format if has_field(text) => Some(as_text()),
-            Kind::Format => Some(list().filter(python::truthy).unwrap_or_else(as_text)),
+            VariableKind::Text => Some(as_text()),
+            VariableKind::Bool => python::parse_bool(&as_text()).map(Value::Bool),
+            VariableKind::Int => python::parse_int(&as_text(), None).map(Value::Int),
+            VariableKind::List => list(),
+            VariableKind::Mapping if python::strip(text).starts_with('{') => parse(text),
+            VariableKind::Mapping => parse(&format!("{{{text}}}")),
+            VariableKind::Format if has_field(text) => Some(as_text()),
+            VariableKind::Format => Some(list().filter(python::truthy).unwrap_or_else(as_text)),
         }
     }
 }

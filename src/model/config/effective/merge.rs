@@ -1,10 +1,11 @@
 //! How Patroni merges its configurations into one.
 
-use crate::model::behaviour::{ALL, Behaviour, Behaviours, Releases, holds, v};
+use crate::model::behaviour::{Behaviour, Behaviours};
 use crate::model::cluster::Raised;
 use crate::model::config::effective::parameters::{CONTROLLED, Controlled, Judged, int};
 use crate::model::config::effective::section::{Content, Origin, Section, Setting};
 use crate::model::config::effective::{Because, Unused};
+use crate::model::config::schema::{self, Document};
 use crate::model::version::PatroniVersion;
 use crate::parse::python;
 use crate::parse::tree::{Secret, Value};
@@ -516,26 +517,10 @@ impl Merger {
     }
 }
 
-/// The connection parameters of a user, each with the releases that take it.
-///
 /// Source: patroni/config.py, `_AUTH_ALLOWED_PARAMETERS`, 2.0.0 to 4.1.5.
-pub(super) const CONNECTION_PARAMETERS: [(&str, Releases); 12] = [
-    ("username", ALL),
-    ("password", ALL),
-    ("sslmode", ALL),
-    ("sslcert", ALL),
-    ("sslkey", ALL),
-    ("sslpassword", &[(v(2, 0, 1), None)]),
-    ("sslrootcert", ALL),
-    ("sslcrl", ALL),
-    ("sslcrldir", &[(v(2, 1, 2), None)]),
-    ("gssencmode", ALL),
-    ("channel_binding", ALL),
-    ("sslnegotiation", &[(v(3, 3, 4), Some(v(4, 0, 0))), (v(4, 0, 3), None)]),
-];
-
 fn is_connection_parameter(name: &str, version: PatroniVersion) -> bool {
-    CONNECTION_PARAMETERS.iter().any(|(known, releases)| *known == name && holds(releases, version))
+    schema::find(Document::Local, &["postgresql", "authentication", "superuser", name])
+        .is_some_and(|key| key.is_in(version))
 }
 
 /// `primary_start_timeout` and `primary_stop_timeout` as a release calls them.

@@ -17,9 +17,9 @@ use crate::model::version::PatroniVersion;
 use crate::parse::python;
 use crate::parse::tree::{Mapping, Node, Value};
 
-pub use crate::model::config::effective::environment::Environment;
+pub use crate::model::config::effective::environment::{Environment, Variable};
 pub use crate::model::config::effective::node::{NodeConfiguration, nodes};
-pub use crate::model::config::effective::parameters::{CONTROLLED, Check, Controlled, Fixed};
+pub use crate::model::config::effective::parameters::{CONTROLLED, Check, Controlled, Fixed, Judged};
 pub use crate::model::config::effective::section::{Content, Layer, Origin, Section, Setting};
 
 /// What a node's configuration is made of.

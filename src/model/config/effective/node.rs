@@ -16,6 +16,8 @@ pub struct NodeConfiguration<'a> {
     pub name: Option<String>,
     /// The configuration files in the order in which Patroni reads them; `None` without any.
     pub files: Option<Vec<&'a LocalConfiguration>>,
+    /// The environment of the daemon, if it is known.
+    pub environment: Option<&'a Environment>,
     /// The value of `/config`, if it is known.
     pub dynamic: Option<&'a Node>,
     /// The release.
@@ -24,31 +26,25 @@ pub struct NodeConfiguration<'a> {
     pub is_version_told: bool,
 }
 
-/// The nodes whose configuration files the input holds, one for each file.
+/// The nodes whose configurations the input holds.
 pub fn nodes(snapshot: &Snapshot, version: Option<PatroniVersion>) -> Vec<NodeConfiguration<'_>> {
     let configurations = snapshot.configurations.iter();
-    configurations.map(|configuration| NodeConfiguration::new(snapshot, Some(vec![configuration]), version)).collect()
+    configurations.map(|configuration| NodeConfiguration::new(snapshot, configuration, version)).collect()
 }
 
 impl<'a> NodeConfiguration<'a> {
-    /// A node with these configuration files; what else is known of it is looked up in the snapshot.
-    pub fn new(
-        snapshot: &'a Snapshot,
-        files: Option<Vec<&'a LocalConfiguration>>,
-        version: Option<PatroniVersion>,
-    ) -> Self {
-        let all = files.as_deref().unwrap_or_default();
-        let last =
-            |field: fn(&LocalConfiguration) -> &Option<String>| all.iter().rev().find_map(|file| field(file).clone());
-        let (name, scope) = (last(|file| &file.node), last(|file| &file.scope));
-        let cluster = cluster(snapshot, all, scope.as_deref());
+    /// A node with this configuration; what else is known of it is looked up in the snapshot.
+    pub fn new(snapshot: &'a Snapshot, configuration: &'a LocalConfiguration, version: Option<PatroniVersion>) -> Self {
+        let name = configuration.node.clone();
+        let cluster = cluster(snapshot, configuration);
         let told = version.or_else(|| cluster.and_then(|cluster| told_version(cluster, name.as_deref())));
         Self {
+            files: configuration.files().map(|files| files.iter().collect()),
+            environment: configuration.environment.as_ref(),
             dynamic: cluster.and_then(dynamic),
             version: told.unwrap_or_else(PatroniVersion::newest),
             is_version_told: told.is_some(),
             name,
-            files,
         }
     }
 
@@ -63,24 +59,22 @@ impl<'a> NodeConfiguration<'a> {
     /// # Errors
     ///
     /// Patroni raises an exception, and does not start.
-    pub fn effective(&self, environment: Option<&Environment>) -> Result<Effective, Raised> {
+    pub fn effective(&self) -> Result<Effective, Raised> {
         if let Some((_, error)) = self.refused() {
             return Err(Raised::new("YAMLError", error.message.clone()));
         }
         let documents: Option<Vec<&Node>> =
             self.files.as_ref().map(|files| files.iter().filter_map(|file| file.document.as_ref()).collect());
         let (version, behaviours) = (self.version, Behaviours::of(self.version));
-        effective(&Given { files: documents.as_deref(), environment, dynamic: self.dynamic, version, behaviours })
+        let (files, environment) = (documents.as_deref(), self.environment);
+        effective(&Given { files, environment, dynamic: self.dynamic, version, behaviours })
     }
 }
 
-/// The cluster that the files speak of; the only one, if they speak of none.
-fn cluster<'a>(
-    snapshot: &'a Snapshot,
-    files: &[&LocalConfiguration],
-    scope: Option<&str>,
-) -> Option<&'a ClusterSnapshot> {
-    let namespace = files.iter().rev().find_map(|file| file.document.as_ref()?.get("namespace")?.as_str());
+/// The cluster that the configuration speaks of; the only one, if it speaks of none.
+fn cluster<'a>(snapshot: &'a Snapshot, configuration: &LocalConfiguration) -> Option<&'a ClusterSnapshot> {
+    let scope = configuration.scope.as_deref();
+    let namespace = configuration.document.as_ref().and_then(|document| document.get("namespace")?.as_str());
     let namespace = namespace.map_or("service", |namespace| namespace.trim_matches('/'));
     let fits = |cluster: &&ClusterSnapshot| match scope {
         Some(scope) => {

@@ -130,9 +130,14 @@ impl Check {
 }
 
 impl Controlled {
+    /// Whether Patroni controls the parameter of this name, in any case.
+    pub fn is_known(name: &str) -> bool {
+        Self::find(name).is_some()
+    }
+
     /// The controlled parameter of this name, in any case.
     pub fn find(name: &str) -> Option<&'static Self> {
-        CONTROLLED.iter().find(|controlled| controlled.name == name.to_lowercase())
+        CONTROLLED.iter().find(|controlled| controlled.name.eq_ignore_ascii_case(name))
     }
 
     /// Judges a value in the dynamic configuration.

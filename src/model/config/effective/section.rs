@@ -91,6 +91,14 @@ impl Setting {
         }
     }
 
+    /// The scalar or list, if it is one.
+    pub fn content_value(&self) -> Option<&Value> {
+        match &self.content {
+            Content::Value(value) => Some(value),
+            Content::Section(_) => None,
+        }
+    }
+
     /// The section, if it is one.
     pub fn section(&self) -> Option<&Section> {
         match &self.content {
@@ -292,6 +300,23 @@ impl Section {
                 section.change_layer(layer);
             }
         }
+    }
+
+    /// The dictionary as a tree, its keys where their values are written; `source` is where it is of itself.
+    pub fn tree(&self, source: SourceId) -> Node {
+        let node = |value: Value, span: Span| Node { value, span, style: Style::Block };
+        let entries = self.iter().map(|(key, setting)| {
+            let span = match &setting.origin {
+                Origin::Written { span, .. } => *span,
+                Origin::Default | Origin::Computed(_) => Span::new(source, 0, 0),
+            };
+            let value = match &setting.content {
+                Content::Section(section) => Node { span, ..section.tree(source) },
+                Content::Value(value) => node(value.clone(), span),
+            };
+            Entry { key: node(key.clone(), span), value, merged: false }
+        });
+        node(Value::Mapping(Mapping { entries: entries.collect() }), Span::new(source, 0, 0))
     }
 
     /// The dictionary without origins.

@@ -1,10 +1,9 @@
 //! What the schema tells of one key, and how its rows are written.
 
+pub(super) use crate::model::behaviour::v;
+use crate::model::behaviour::{ALL, Releases, holds};
 use crate::model::version::PatroniVersion;
 use crate::parse::secrets;
-
-/// Releases as `(from, until)`: from the first on, before the second; `None`: to the newest.
-pub type Releases = &'static [(PatroniVersion, Option<PatroniVersion>)];
 
 /// Which configuration a key is read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +155,27 @@ pub enum Environment {
     Path(usize),
     /// This, with the last segment of the path behind it.
     Prefixed(&'static str),
+    /// The section and the key; Patroni takes the key for a section of any name, whether anything reads it there or not.
+    AnySection,
+    /// The section and the key; it counts only where other variables make the section.
+    Beside,
+}
+
+/// What Patroni makes of a variable's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VariableKind {
+    /// The text.
+    Text,
+    /// What `parse_bool` makes of it.
+    Bool,
+    /// What `parse_int` makes of it.
+    Int,
+    /// A list in YAML; the brackets may be missing.
+    List,
+    /// A mapping in YAML; the braces may be missing.
+    Mapping,
+    /// A format of log lines: a list, unless it holds `%(name)`.
+    Format,
 }
 
 /// One key of the configuration.
@@ -182,6 +202,8 @@ pub struct Key {
     pub environment: Environment,
     /// The releases that read it from the environment, where these are others.
     pub environment_releases: Option<Releases>,
+    /// The releases that read the variable as a value of the key's kind; for others it is a text.
+    pub variable_is_typed: Releases,
     /// Whether `patroni --validate-config` of the newest release looks at it.
     pub is_validated: bool,
     /// A sentence for people.
@@ -201,7 +223,7 @@ impl Key {
 
     /// Whether every release reads the key.
     pub fn is_in_all(&self) -> bool {
-        self.releases == ALWAYS
+        self.releases == ALL
     }
 
     /// Its names in the environment, each with the segments of the path that it sets.
@@ -212,6 +234,7 @@ impl Key {
         let name = |path: &[&str]| match self.environment {
             Environment::Prefixed(prefix) => format!("{prefix}{}", path.last().copied().unwrap_or_default()),
             Environment::Path(from) => path[from.min(path.len())..].join("_"),
+            Environment::AnySection | Environment::Beside => path.join("_"),
             Environment::No => String::new(),
         };
         let paths = self.expansions().into_iter();
@@ -223,6 +246,14 @@ impl Key {
         self.environment != Environment::No && holds(self.environment_releases.unwrap_or(self.releases), version)
     }
 
+    /// What a release makes of the variable's text.
+    pub fn variable_kind(&self, version: PatroniVersion) -> VariableKind {
+        match holds(self.variable_is_typed, version) {
+            true => self.kind.in_a_variable(),
+            false => VariableKind::Text,
+        }
+    }
+
     /// The paths that the path stands for, as segments.
     pub fn expansions(&self) -> Vec<Vec<&'static str>> {
         self.path.split('.').fold(vec![Vec::new()], |paths, segment| {
@@ -232,17 +263,6 @@ impl Key {
     }
 }
 
-fn holds(releases: Releases, version: PatroniVersion) -> bool {
-    releases.iter().any(|(from, until)| *from <= version && until.is_none_or(|until| version < until))
-}
-
-/// The release `major.minor.patch`.
-pub(super) const fn v(major: u16, minor: u16, patch: u16) -> PatroniVersion {
-    PatroniVersion::new(major, minor, patch)
-}
-
-/// Every release that the table covers.
-pub(super) const ALWAYS: Releases = &[(v(2, 0, 0), None)];
 /// The releases with thread pools of a set size.
 pub(super) const THREADS: Releases =
     &[(v(3, 3, 9), Some(v(4, 0, 0))), (v(4, 0, 8), Some(v(4, 1, 0))), (v(4, 1, 1), None)];
@@ -255,11 +275,12 @@ pub(super) const fn local(path: &'static str, kind: Kind, summary: &'static str)
         kind,
         default: "",
         apply: Apply::Reload,
-        releases: ALWAYS,
+        releases: ALL,
         need: Need::Optional,
         standing: Standing::Current,
         environment: Environment::No,
         environment_releases: None,
+        variable_is_typed: ALL,
         is_validated: true,
         summary,
     }
@@ -310,8 +331,33 @@ impl Key {
         Self { environment, ..self }
     }
 
+    /// In the environment as a key that counts in any section.
+    pub(super) const fn env_any(self) -> Self {
+        self.env_as(Environment::AnySection)
+    }
+
+    /// The releases that read the variable as more than a text.
+    pub(super) const fn env_typed(self, releases: Releases) -> Self {
+        Self { variable_is_typed: releases, ..self }
+    }
+
     pub(super) const fn env_releases(self, releases: Releases) -> Self {
         Self { environment_releases: Some(releases), ..self }
+    }
+}
+
+impl Kind {
+    fn in_a_variable(&self) -> VariableKind {
+        match self {
+            Self::Boolean(_) => VariableKind::Bool,
+            Self::Integer(_) => VariableKind::Int,
+            Self::List(_) | Self::Addresses => VariableKind::List,
+            Self::Map(_) => VariableKind::Mapping,
+            Self::Or([Self::Text, Self::List(_)]) => VariableKind::Format,
+            Self::Or([.., last]) => last.in_a_variable(),
+            Self::Lenient(kind, _) => kind.in_a_variable(),
+            _ => VariableKind::Text,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::key::{
     AS_IS, Apply, Environment, INT, Key, Kind, Need, PARSED, Standing, TEXTS, THREADS, TRUTHY, local, one_of, v,
 };
+use crate::model::behaviour::Releases;
 
 const RESTART: Apply = Apply::Restart;
 const BOOTSTRAP: Apply = Apply::Bootstrap;
@@ -10,6 +11,9 @@ const PORT: Kind = INT.minimum(1).maximum(65_535).exact().kind();
 const SERVER: Kind = Kind::Address { needs_port: false };
 const PEER: Kind = Kind::Address { needs_port: true };
 const TEXT_MAP: Kind = Kind::Map(&Kind::Any);
+
+/// The releases that read more variables as what their key holds.
+const PARSED_SINCE: Releases = &[(v(2, 1, 0), None)];
 
 /// The rows.
 pub(super) const KEYS: &[Key] = &[
@@ -31,7 +35,8 @@ pub(super) const KEYS: &[Key] = &[
     .default("5")
     .apply(RESTART)
     .releases(THREADS)
-    .env(),
+    .env()
+    .env_typed(&[]),
     local(
         "thread_stack_size",
         PARSED.minimum(65_536).multiple_of(65_536).base("B").exact().kind(),
@@ -40,7 +45,8 @@ pub(super) const KEYS: &[Key] = &[
     .default("524288")
     .apply(RESTART)
     .releases(THREADS)
-    .env(),
+    .env()
+    .env_typed(&[]),
     // ---------------------------------------------------------------------------------------------------- log
     local("log", Kind::Section, "Patroni's own log."),
     local("log.type", one_of(&["plain", "json"], false), "Form of the lines.")
@@ -63,19 +69,25 @@ pub(super) const KEYS: &[Key] = &[
         "Format of a line; with type json also a list of fields.",
     )
     .default("'%(asctime)s %(levelname)s: %(message)s'")
-    .env(),
+    .env()
+    .env_typed(&[(v(3, 3, 0), None)]),
     local("log.dateformat", Kind::Text, "Format of the time.").env(),
     local("log.static_fields", TEXT_MAP, "Fields that every line of type json has.")
         .releases(&[(v(3, 3, 0), None)])
         .env(),
     local("log.max_queue_size", AS_IS.exact().kind(), "Lines that wait to be written; more are dropped.")
         .default("1000")
-        .env(),
+        .env()
+        .env_typed(PARSED_SINCE),
     local("log.dir", Kind::Path, "Directory of log files; without it the log goes to standard error.").env(),
-    local("log.file_num", INT.exact().kind(), "Old log files that are kept.").default("4").env(),
+    local("log.file_num", INT.exact().kind(), "Old log files that are kept.")
+        .default("4")
+        .env()
+        .env_typed(PARSED_SINCE),
     local("log.file_size", INT.unit("bytes").exact().kind(), "Size at which a new log file begins.")
         .default("25000000")
-        .env(),
+        .env()
+        .env_typed(PARSED_SINCE),
     local("log.mode", PARSED.minimum(0).maximum(0o777).exact().kind(), "Permissions of log files.")
         .releases(&[(v(4, 0, 0), None)])
         .env(),
@@ -180,8 +192,8 @@ pub(super) const KEYS: &[Key] = &[
         .default("false")
         .releases(&[(v(2, 1, 0), None)])
         .env(),
-    local("restapi.http_extra_headers", TEXT_MAP, "Headers of every answer.").env(),
-    local("restapi.https_extra_headers", TEXT_MAP, "Headers of every answer over TLS.").env(),
+    local("restapi.http_extra_headers", TEXT_MAP, "Headers of every answer.").env().env_typed(PARSED_SINCE),
+    local("restapi.https_extra_headers", TEXT_MAP, "Headers of every answer over TLS.").env().env_typed(PARSED_SINCE),
     local(
         "restapi.request_queue_size",
         INT.minimum(0).maximum(4096).exact().kind(),
@@ -209,7 +221,7 @@ pub(super) const KEYS: &[Key] = &[
     .releases(THREADS),
     // ---------------------------------------------------------------------------------------------------- ctl
     local("ctl", Kind::Section, "How patronictl and other members speak with REST APIs."),
-    local("ctl.insecure", TRUTHY, "Trusts any certificate.").default("false").env(),
+    local("ctl.insecure", TRUTHY, "Trusts any certificate.").default("false").env().env_typed(PARSED_SINCE),
     local("ctl.cacert", Kind::Path, "Authorities that certificates are checked against; default: restapi.cafile.")
         .env(),
     local("ctl.certfile", Kind::Path, "The client's certificate.").env(),
@@ -283,36 +295,39 @@ pub(super) const KEYS: &[Key] = &[
         .need(Need::Patroni)
         .releases(&[(v(3, 0, 0), None)])
         .apply(RESTART)
-        .env(),
+        .env_any(),
     local("citus.database", Kind::Name, "Database with the extension.")
         .need(Need::Patroni)
         .releases(&[(v(3, 0, 0), None)])
         .apply(RESTART)
-        .env(),
+        .env_any(),
     // ---------------------------------------------------------------------------------------------------- etcd
     local("etcd", Kind::Section, "etcd by its v2 API, which etcd 3.6 has no longer.").apply(RESTART),
     local("etcd3", Kind::Section, "etcd by its v3 API.").apply(RESTART),
-    local("etcd|etcd3.host", SERVER, "One server.").apply(RESTART).env(),
-    local("etcd|etcd3.hosts", Kind::Addresses, "The servers, a list or with commas between.").apply(RESTART).env(),
-    local("etcd|etcd3.url", Kind::Text, "One server as a URL.").apply(RESTART).env(),
-    local("etcd|etcd3.proxy", Kind::Text, "A proxy as a URL.").apply(RESTART).env(),
-    local("etcd|etcd3.srv", Kind::Text, "Domain whose SRV records name the servers.").apply(RESTART).env(),
+    local("etcd|etcd3.host", SERVER, "One server.").apply(RESTART).env_any(),
+    local("etcd|etcd3.hosts", Kind::Addresses, "The servers, a list or with commas between.").apply(RESTART).env_any(),
+    local("etcd|etcd3.url", Kind::Text, "One server as a URL.").apply(RESTART).env_any(),
+    local("etcd|etcd3.proxy", Kind::Text, "A proxy as a URL.").apply(RESTART).env_any(),
+    local("etcd|etcd3.srv", Kind::Text, "Domain whose SRV records name the servers.").apply(RESTART).env_any(),
     local("etcd|etcd3.srv_suffix", Kind::Text, "Suffix of the SRV records' service.")
         .releases(&[(v(2, 1, 1), None)])
         .apply(RESTART)
-        .env(),
+        .env_any(),
     local("etcd|etcd3.use_proxies", TRUTHY, "Takes hosts for proxies and asks them for no others.")
         .default("false")
         .apply(RESTART)
-        .env()
+        .env_any()
         .unchecked(),
-    local("etcd|etcd3.protocol", one_of(&["http", "https"], true), "Protocol.").default("http").apply(RESTART).env(),
-    local("etcd|etcd3.username", Kind::Name, "User name.").env(),
-    local("etcd|etcd3.password", Kind::Text, "Password.").env(),
-    local("etcd|etcd3.cacert", Kind::Path, "Authorities that the server's certificate is checked against.").env(),
-    local("etcd|etcd3.cert", Kind::Path, "The client's certificate.").env(),
-    local("etcd|etcd3.key", Kind::Path, "Its key.").env(),
-    local("etcd|etcd3.port", PORT, "Port, where host has none.").default("2379").apply(RESTART).env().unchecked(),
+    local("etcd|etcd3.protocol", one_of(&["http", "https"], true), "Protocol.")
+        .default("http")
+        .apply(RESTART)
+        .env_any(),
+    local("etcd|etcd3.username", Kind::Name, "User name.").env_as(Environment::Beside),
+    local("etcd|etcd3.password", Kind::Text, "Password.").env_as(Environment::Beside),
+    local("etcd|etcd3.cacert", Kind::Path, "Authorities that the server's certificate is checked against.").env_any(),
+    local("etcd|etcd3.cert", Kind::Path, "The client's certificate.").env_any(),
+    local("etcd|etcd3.key", Kind::Path, "Its key.").env_any(),
+    local("etcd|etcd3.port", PORT, "Port, where host has none.").default("2379").apply(RESTART).env_any().unchecked(),
     local("etcd|etcd3.version_prefix", Kind::Text, "Prefix of the API's paths.")
         .releases(&[(v(3, 0, 4), None)])
         .apply(RESTART)
@@ -327,58 +342,68 @@ pub(super) const KEYS: &[Key] = &[
         .unchecked(),
     // ---------------------------------------------------------------------------------------------------- consul
     local("consul", Kind::Section, "Consul.").apply(RESTART),
-    local("consul.host", SERVER, "The agent.").default("127.0.0.1:8500").apply(RESTART).env(),
-    local("consul.url", Kind::Text, "The agent as a URL.").apply(RESTART).env(),
-    local("consul.port", PORT, "Port, where host has none.").default("8500").apply(RESTART).env(),
+    local("consul.host", SERVER, "The agent.").default("127.0.0.1:8500").apply(RESTART).env_any(),
+    local("consul.url", Kind::Text, "The agent as a URL.").apply(RESTART).env_any(),
+    local("consul.port", PORT, "Port, where host has none.").default("8500").apply(RESTART).env_any(),
     local("consul.scheme", one_of(&["http", "https"], true), "Protocol.").default("http").apply(RESTART),
-    local("consul.token", Kind::Text, "ACL token.").env(),
-    local("consul.verify", Kind::Boolean(super::Truth::Parsed), "Checks the agent's certificate.").apply(RESTART).env(),
+    local("consul.token", Kind::Text, "ACL token.").env_any(),
+    local("consul.verify", Kind::Boolean(super::Truth::Parsed), "Checks the agent's certificate.")
+        .apply(RESTART)
+        .env_any()
+        .env_typed(PARSED_SINCE),
     local("consul.cacert", Kind::Path, "Authorities that the agent's certificate is checked against.")
         .apply(RESTART)
-        .env(),
-    local("consul.cert", Kind::Path, "The client's certificate.").apply(RESTART).env(),
-    local("consul.key", Kind::Path, "Its key.").apply(RESTART).env(),
-    local("consul.dc", Kind::Text, "Data centre.").apply(RESTART).env(),
-    local("consul.checks", TEXTS, "Health checks that the session depends on.").default("[]").apply(RESTART).env(),
-    local("consul.register_service", TRUTHY, "Registers the cluster as a service.").default("false").env(),
-    local("consul.service_tags", TEXTS, "Tags of the service.").default("[]").env().env_releases(&[(v(3, 0, 0), None)]),
-    local("consul.service_check_interval", Kind::Text, "How often the service is checked.").default("5s").env(),
+        .env_any(),
+    local("consul.cert", Kind::Path, "The client's certificate.").apply(RESTART).env_any(),
+    local("consul.key", Kind::Path, "Its key.").apply(RESTART).env_any(),
+    local("consul.dc", Kind::Text, "Data centre.").apply(RESTART).env_any(),
+    local("consul.checks", TEXTS, "Health checks that the session depends on.").default("[]").apply(RESTART).env_any(),
+    local("consul.register_service", TRUTHY, "Registers the cluster as a service.").default("false").env_any(),
+    local("consul.service_tags", TEXTS, "Tags of the service.")
+        .default("[]")
+        .env_any()
+        .env_releases(&[(v(3, 0, 0), None)]),
+    local("consul.service_check_interval", Kind::Text, "How often the service is checked.").default("5s").env_any(),
     local("consul.service_check_tls_server_name", Kind::Text, "Name to ask the service's certificate for.")
         .releases(&[(v(2, 1, 4), None)])
-        .env(),
+        .env_any(),
     local("consul.consistency", one_of(&["default", "consistent", "stale"], false), "Consistency of reads.")
         .default("default")
         .apply(RESTART)
-        .env(),
+        .env_any(),
     // ---------------------------------------------------------------------------------------------------- zookeeper, exhibitor
     local("zookeeper", Kind::Section, "ZooKeeper.").apply(RESTART),
     local("zookeeper.hosts", Kind::Addresses, "The servers, a list or with commas between.")
         .need(Need::Patroni)
         .apply(RESTART)
-        .env(),
-    local("zookeeper.use_ssl", TRUTHY, "Speaks TLS.").default("false").apply(RESTART).env(),
+        .env_any(),
+    local("zookeeper.use_ssl", TRUTHY, "Speaks TLS.").default("false").apply(RESTART).env_any().env_typed(&[]),
     local("zookeeper.cacert", Kind::Path, "Authorities that the server's certificate is checked against.")
         .apply(RESTART)
-        .env(),
-    local("zookeeper.cert", Kind::Path, "The client's certificate.").apply(RESTART).env(),
-    local("zookeeper.key", Kind::Path, "Its key.").apply(RESTART).env(),
-    local("zookeeper.key_password", Kind::Text, "Password of the key.").apply(RESTART).env(),
-    local("zookeeper.verify", TRUTHY, "Checks the server's certificate.").default("true").apply(RESTART).env(),
+        .env_any(),
+    local("zookeeper.cert", Kind::Path, "The client's certificate.").apply(RESTART).env_any(),
+    local("zookeeper.key", Kind::Path, "Its key.").apply(RESTART).env_any(),
+    local("zookeeper.key_password", Kind::Text, "Password of the key.").apply(RESTART).env_any(),
+    local("zookeeper.verify", TRUTHY, "Checks the server's certificate.")
+        .default("true")
+        .apply(RESTART)
+        .env_any()
+        .env_typed(PARSED_SINCE),
     local("zookeeper.set_acls", Kind::Map(&TEXTS), "Permissions of what Patroni creates, by x509 principal.")
         .releases(&[(v(2, 1, 2), None)])
         .apply(RESTART)
-        .env(),
+        .env_any(),
     local("zookeeper.auth_data", TEXT_MAP, "Credentials by scheme.")
         .releases(&[(v(3, 3, 0), None)])
         .apply(RESTART)
-        .env(),
+        .env_any(),
     local("zookeeper.exhibitor", TEXT_MAP, "Older place of exhibitor.")
         .standing(Standing::Renamed("exhibitor"))
         .apply(RESTART)
         .unchecked(),
     local("exhibitor", Kind::Section, "ZooKeeper, found through Exhibitor.").apply(RESTART),
-    local("exhibitor.hosts", TEXTS, "Initial Exhibitor nodes.").need(Need::Patroni).apply(RESTART).env(),
-    local("exhibitor.port", PORT, "Exhibitor's port.").need(Need::Patroni).apply(RESTART).env(),
+    local("exhibitor.hosts", TEXTS, "Initial Exhibitor nodes.").need(Need::Patroni).apply(RESTART).env_any(),
+    local("exhibitor.port", PORT, "Exhibitor's port.").need(Need::Patroni).apply(RESTART).env_any(),
     local("exhibitor.poll_interval", AS_IS.minimum(1).unit("s").exact().kind(), "How often the list is read again.")
         .default("300")
         .apply(RESTART),
@@ -387,23 +412,23 @@ pub(super) const KEYS: &[Key] = &[
     local("kubernetes.labels", TEXT_MAP, "Labels by which the cluster's objects are found.")
         .need(Need::Patroni)
         .apply(RESTART)
-        .env(),
-    local("kubernetes.namespace", Kind::Name, "Namespace of the objects.").default("default").apply(RESTART).env(),
+        .env_any(),
+    local("kubernetes.namespace", Kind::Name, "Namespace of the objects.").default("default").apply(RESTART).env_any(),
     local("kubernetes.scope_label", Kind::Text, "Label that holds the scope.")
         .default("cluster-name")
         .apply(RESTART)
-        .env(),
-    local("kubernetes.role_label", Kind::Text, "Label that holds the role.").default("role").apply(RESTART).env(),
+        .env_any(),
+    local("kubernetes.role_label", Kind::Text, "Label that holds the role.").default("role").apply(RESTART).env_any(),
     local("kubernetes.leader_label_value", Kind::Text, "Role of the leader; before 4.0.0 the default was master.")
         .default("primary")
         .releases(&[(v(3, 1, 0), None)])
         .apply(RESTART)
-        .env(),
+        .env_any(),
     local("kubernetes.follower_label_value", Kind::Text, "Role of replicas.")
         .default("replica")
         .releases(&[(v(3, 1, 0), None)])
         .apply(RESTART)
-        .env(),
+        .env_any(),
     local(
         "kubernetes.standby_leader_label_value",
         Kind::Text,
@@ -412,7 +437,7 @@ pub(super) const KEYS: &[Key] = &[
     .default("primary")
     .releases(&[(v(3, 1, 0), None)])
     .apply(RESTART)
-    .env(),
+    .env_any(),
     local(
         "kubernetes.tmp_role_label",
         Kind::Text,
@@ -420,40 +445,41 @@ pub(super) const KEYS: &[Key] = &[
     )
     .releases(&[(v(3, 1, 0), None)])
     .apply(RESTART)
-    .env(),
+    .env_any(),
     local("kubernetes.bootstrap_labels", TEXT_MAP, "Labels of a pod while it is initialised.")
         .releases(&[(v(4, 1, 0), None)])
         .apply(RESTART)
-        .env(),
+        .env_any(),
     local("kubernetes.use_endpoints", TRUTHY, "Keeps the leader in Endpoints instead of ConfigMaps.")
         .default("false")
         .apply(RESTART)
-        .env(),
-    local("kubernetes.pod_ip", Kind::Ip, "The pod's address; needed with use_endpoints.").apply(RESTART).env(),
+        .env_any()
+        .env_typed(&[(v(2, 0, 2), None)]),
+    local("kubernetes.pod_ip", Kind::Ip, "The pod's address; needed with use_endpoints.").apply(RESTART).env_any(),
     local("kubernetes.ports", Kind::List(&Kind::Section), "Ports of the service; needed with use_endpoints.")
         .apply(RESTART)
-        .env(),
+        .env_any(),
     local("kubernetes.ports.[].name", Kind::Text, "Name of the port.").need(Need::Validator).apply(RESTART),
     local("kubernetes.ports.[].port", PORT, "Number of the port.").default("5432").need(Need::Validator).apply(RESTART),
     local("kubernetes.bypass_api_service", TRUTHY, "Talks to the API servers themselves instead of their service.")
         .default("false")
         .apply(RESTART)
-        .env(),
+        .env_any(),
     local(
         "kubernetes.retriable_http_codes",
         Kind::Lenient(&Kind::Or(&[INT.exact().kind(), Kind::List(&INT.exact().kind())]), &[Kind::Text]),
         "Further HTTP statuses after which a request is sent again.",
     )
     .releases(&[(v(3, 0, 2), None)])
-    .env(),
+    .env_any(),
     local("kubernetes.cacert", Kind::Path, "Authorities that the API's certificate is checked against.")
         .default("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
         .apply(RESTART)
-        .env(),
+        .env_any(),
     local("kubernetes.context", Kind::Text, "Context in the kubeconfig, outside of a pod.")
         .default("kind-kind")
         .apply(RESTART)
-        .env()
+        .env_any()
         .unchecked(),
     // ---------------------------------------------------------------------------------------------------- raft
     local("raft", Kind::Section, "Patroni's own DCS among the nodes.")

@@ -12,7 +12,9 @@ mod words;
 
 use std::sync::LazyLock;
 
-pub use key::{Apply, Environment, Key, Kind, Need, Number, Place, Reading, Releases, Standing, Truth};
+use crate::model::version::PatroniVersion;
+
+pub use key::{Apply, Environment, Key, Kind, Need, Number, Place, Reading, Standing, Truth, VariableKind};
 
 /// Variables of older releases that still work, each with the one that replaced it.
 ///
@@ -22,6 +24,9 @@ pub const OLDER_VARIABLES: [(&str, &str); 3] = [
     ("PATRONI_LOGFORMAT", "PATRONI_LOG_FORMAT"),
     ("PATRONI_LOG_DATEFMT", "PATRONI_LOG_DATEFORMAT"),
 ];
+
+/// The sections that name a DCS.
+pub const DCS_SECTIONS: [&str; 7] = ["consul", "etcd", "etcd3", "exhibitor", "kubernetes", "raft", "zookeeper"];
 
 /// Of these keys of a section one has to be there.
 pub const ALTERNATIVES: [(Document, &[&str], &[&str], Need); 4] = [
@@ -76,6 +81,25 @@ pub fn find(document: Document, path: &[&str]) -> Option<&'static Key> {
     Branch::of(document).descend(path)?.key
 }
 
+/// The row of the key that a variable is named after, and the path that it sets.
+pub fn path_of_variable(name: &str) -> Option<(&'static Key, Vec<&'static str>)> {
+    keys().find_map(|key| key.variables().into_iter().find(|(known, _)| known == name).map(|(_, path)| (key, path)))
+}
+
+/// The row of the key that a variable is named after.
+pub fn key_of_variable(name: &str) -> Option<&'static Key> {
+    path_of_variable(name).map(|(key, _)| key)
+}
+
+/// The row of a key that a release reads from `PATRONI_<SECTION>_<SUFFIX>` for a section of any name.
+pub fn key_of_any_section(suffix: &str, version: PatroniVersion) -> Option<&'static Key> {
+    keys().find(|key| {
+        key.environment == Environment::AnySection
+            && key.variable_is_in(version)
+            && key.path.rsplit('.').next().is_some_and(|name| name.to_uppercase() == suffix)
+    })
+}
+
 /// The names that a section knows, in order of the table; `*` among them if it takes any. Empty: it is no section.
 pub fn names_below(document: Document, section: &[&str]) -> Vec<&'static str> {
     let branch = Branch::of(document).descend(section);
@@ -127,6 +151,18 @@ impl Branch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::version::KNOWN_RELEASES;
+
+    #[test]
+    fn a_key_of_any_section_is_read_alike_in_all() {
+        for key in keys().filter(|key| key.environment == Environment::AnySection) {
+            for version in KNOWN_RELEASES.iter().filter(|version| key.variable_is_in(**version)) {
+                let suffix = key.path.rsplit('.').next().unwrap_or_default().to_uppercase();
+                let found = key_of_any_section(&suffix, *version).expect("it is one");
+                assert_eq!(found.variable_kind(*version), key.variable_kind(*version), "{} {version}", key.path);
+            }
+        }
+    }
 
     #[test]
     fn names_of_their_own_count_before_any_name() {

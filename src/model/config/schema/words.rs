@@ -1,7 +1,7 @@
 //! What the schema says to people: kinds, limits and releases in words.
 
 use super::key::{Apply, Key, Kind, Number, Reading};
-use crate::model::behaviour::OLDEST_COVERED;
+use crate::model::behaviour::{OLDEST_COVERED, Releases};
 use crate::model::version::{KNOWN_RELEASES, PatroniVersion};
 
 impl Kind {
@@ -67,16 +67,22 @@ impl Apply {
 impl Key {
     /// The releases: `since 4.1.0`; `3.3.4 to 3.3.11, since 4.0.3`; empty: all.
     pub fn releases_text(&self) -> String {
-        if self.is_in_all() {
-            return String::new();
-        }
-        let before =
-            |until: PatroniVersion| KNOWN_RELEASES.iter().rfind(|release| **release < until).copied().unwrap_or(until);
-        let ranges = self.releases.iter().map(|(from, until)| match until {
-            Some(until) if *from == OLDEST_COVERED => format!("until {}", before(*until)),
-            Some(until) => format!("{from} to {}", before(*until)),
-            None => format!("since {from}"),
-        });
-        ranges.collect::<Vec<_>>().join(", ")
+        if self.is_in_all() { String::new() } else { releases(self.releases) }
     }
+
+    /// The releases that read its variable, in the same form.
+    pub fn variable_releases_text(&self) -> String {
+        releases(self.environment_releases.unwrap_or(self.releases))
+    }
+}
+
+fn releases(releases: Releases) -> String {
+    let before =
+        |until: PatroniVersion| KNOWN_RELEASES.iter().rfind(|release| **release < until).copied().unwrap_or(until);
+    let ranges = releases.iter().map(|(from, until)| match until {
+        Some(until) if *from == OLDEST_COVERED => format!("until {}", before(*until)),
+        Some(until) => format!("{from} to {}", before(*until)),
+        None => format!("since {from}"),
+    });
+    ranges.collect::<Vec<_>>().join(", ")
 }
