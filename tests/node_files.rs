@@ -106,6 +106,8 @@ fn parts_and_environment_are_one_configuration() {
         "PTL130 node.env:2",
         "PTL131 conf.d/20-node.yml:5",
     ];
+    let (_, text, _) = patrolint(&["check", "--verbose", "-c", &path, "--env-file", &environment]);
+    assert!(text.contains("PATRONI_LOG_FILE_SIZE=25MB") && !text.contains("planted"), "{text}");
     for arguments in [["-c", &path, "--env-file", &environment].as_slice(), &[&path, "--env-file", &environment]] {
         let found = findings(arguments, &folder);
         assert_eq!(found.iter().filter(|finding| !finding.starts_with("PTL105")).collect::<Vec<_>>(), with_environment);

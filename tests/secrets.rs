@@ -168,6 +168,17 @@ fn no_command_tells_a_secret() {
     });
     std::fs::write(folder.join("dump.json"), keys.to_string()).expect("it can be written");
     let input = folder.to_str().expect("UTF-8");
+    let other = folder.with_file_name("planted-other-secrets");
+    let _ = std::fs::remove_dir_all(&other);
+    for entry in std::fs::read_dir(&folder).expect("it has just been made").flatten().filter(|it| it.path().is_dir()) {
+        let node = other.join(entry.file_name());
+        std::fs::create_dir_all(&node).expect("the folder can be made");
+        let text = std::fs::read_to_string(entry.path().join("patroni.yml")).expect("it has just been written");
+        let changed = text.replace(SECRET, &format!("{SECRET}-2")).replace(NUMBER, &format!("{NUMBER}2"));
+        std::fs::write(node.join("patroni.yml"), changed).expect("it can be written");
+    }
+    let other = other.to_str().expect("UTF-8");
+    let secret = format!("postgresql.authentication.superuser.password={SECRET}");
     for arguments in [
         &["check"][..],
         &["check", "--format", "json"],
@@ -180,10 +191,17 @@ fn no_command_tells_a_secret() {
         &["show", "config", "--format", "yaml"],
         &["quorum"],
         &["quorum", "--format", "json"],
+        &["diff", other],
+        &["diff", other, "--format", "json"],
+        &["diff", "--set", &secret],
+        &["diff", "--set", &secret, "--format", "json"],
+        &["diff", "--set", "ttl=20", "--pg", &format!("primary_conninfo=host=h password={SECRET}")],
     ] {
+        let input_at = if arguments[0] == "diff" { 1 } else { arguments.len() };
         let output = Command::new(env!("CARGO_BIN_EXE_patrolint"))
-            .args(arguments)
+            .args(&arguments[..input_at])
             .arg(input)
+            .args(&arguments[input_at..])
             .env_clear()
             .output()
             .expect("it starts");

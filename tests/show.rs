@@ -74,8 +74,9 @@ PATRONI_FOO=1
 ",
 );
 
-fn whole() -> PathBuf {
-    folder("whole", &[BASE, MORE, ENVIRONMENT])
+/// A folder of a test's own, since tests run side by side.
+fn whole(test: &str) -> PathBuf {
+    folder(&format!("whole-{test}"), &[BASE, MORE, ENVIRONMENT])
 }
 
 /// The output with the folder taken out.
@@ -87,14 +88,14 @@ fn shown(arguments: &[&str], folder: &Path) -> String {
 
 #[test]
 fn every_value_tells_its_origin_and_what_it_overrode() {
-    let folder = whole();
+    let folder = whole("origins");
     let (path, environment) = (folder.display().to_string(), folder.join("node.env").display().to_string());
     insta::assert_snapshot!(shown(&["-c", &path, "--env-file", &environment], &folder));
 }
 
 #[test]
 fn a_key_is_explained_fully() {
-    let folder = whole();
+    let folder = whole("key");
     let path = folder.display().to_string();
     let explain = |key: &str, version: &str| shown(&["-c", &path, "--key", key, "--patroni-version", version], &folder);
     let pages = [
@@ -213,7 +214,7 @@ ctl: {authentication: {username: a, password: planted24, x: y}}
 
 #[test]
 fn no_secret_is_shown() {
-    let whole = whole();
+    let whole = whole("yaml");
     let planted = folder("with-secrets", &PLANTED);
     let path = |folder: &Path, name: &str| folder.join(name).display().to_string();
     let inputs = [
@@ -234,7 +235,7 @@ fn no_secret_is_shown() {
 
 #[test]
 fn yaml_reads_back_as_the_values_that_json_tells() {
-    let folder = whole();
+    let folder = whole("secrets");
     let (path, environment) = (folder.display().to_string(), folder.join("node.env").display().to_string());
     let mut runs = vec![vec!["-c".to_owned(), path, "--env-file".to_owned(), environment]];
     for capture in ["quorum-405-3n-nc1", "sync-3311-etcd2", "zookeeper-415-quorum", "failsafe-415-etcd-down"] {

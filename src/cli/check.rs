@@ -1,15 +1,15 @@
 //! `patrolint check`
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use patrolint::report::check::text::Detail;
 use patrolint::report::check::{Report, json, text};
 use patrolint::report::monitoring;
 use patrolint::rules::Options;
-use patrolint::rules::finding::Severity;
 
+use crate::cli::configuration_options::ConfigurationOptions;
 use crate::cli::input_options::{InputOptions, PostgresOption};
 use crate::cli::output_options::{Answer, VerdictFormat, VerdictOutput};
-use crate::cli::rule_options::RuleOptions;
+use crate::cli::rule_options::{FailOn, RuleOptions};
 #[cfg(feature = "online")]
 use crate::cli::watch::WatchOption;
 use crate::cli::{Exit, Failure};
@@ -20,6 +20,9 @@ use crate::cli::{Exit, Failure};
 pub struct Arguments {
     #[command(flatten)]
     input: InputOptions,
+
+    #[command(flatten)]
+    configuration: ConfigurationOptions,
 
     #[command(flatten)]
     postgres: PostgresOption,
@@ -67,30 +70,6 @@ Examples:
   patrolint check -c /etc/patroni.d --env-file /etc/default/patroni
   etcdctl get --prefix /service/demo/ -w json | patrolint check - patroni.yml";
 
-/// The least severity that fails a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FailOn {
-    /// Patroni does not start, ignores a setting, loses a guarantee, or cannot fail over
-    Error,
-    /// Works now, fails or surprises later
-    Warning,
-    /// Worth knowing; printed as note
-    Info,
-    /// Findings do not change the exit code
-    Never,
-}
-
-impl FailOn {
-    fn is_reached(self, report: &Report<'_>) -> bool {
-        match self {
-            Self::Error => report.reaches(Severity::Error),
-            Self::Warning => report.reaches(Severity::Warning),
-            Self::Info => report.reaches(Severity::Info),
-            Self::Never => false,
-        }
-    }
-}
-
 /// Runs all rules on all inputs and prints the report.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     #[cfg(feature = "online")]
@@ -113,7 +92,7 @@ fn answer(arguments: &Arguments) -> Result<Answer, Failure> {
     }
     let verdict = if !snapshot.problems.is_empty() {
         Exit::Failed
-    } else if arguments.fail_on.is_reached(&report) {
+    } else if arguments.fail_on.threshold().is_some_and(|severity| report.reaches(severity)) {
         Exit::Findings
     } else if report.is_unjudged() {
         Exit::Unjudged

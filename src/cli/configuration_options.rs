@@ -159,6 +159,11 @@ fn join_parts(snapshot: &mut Snapshot) {
     let candidates: BTreeSet<&str> = known.iter().map(|name| folder(name)).collect();
     let candidates: Vec<String> = candidates.into_iter().filter(is_several).map(str::to_owned).collect();
     for candidate in candidates {
+        // What is known already may tell that they are nodes of their own.
+        let is_within = |file: &&LocalConfiguration| folder(&snapshot.sources.get(file.source).name) == candidate;
+        if !is_of_one_node(snapshot.configurations.iter().filter(is_within)) {
+            continue;
+        }
         let folder_name = if candidate.is_empty() { "." } else { &candidate };
         let Ok(parts) = read_directory(snapshot, folder_name) else { continue };
         if !are_parts(&parts, |file| known.contains(&name_of(file, snapshot))) {
@@ -175,18 +180,20 @@ fn join_parts(snapshot: &mut Snapshot) {
     }
 }
 
+/// Whether at most one of the files holds a name, and at most one a scope.
+fn is_of_one_node<'a>(files: impl Iterator<Item = &'a LocalConfiguration> + Clone) -> bool {
+    let count =
+        |key| files.clone().filter(|file| file.document.as_ref().is_some_and(|it| it.get(key).is_some())).count();
+    count("name") <= 1 && count("scope") <= 1
+}
+
 /// Whether files make one configuration; what is not known to be one must hold settings of Patroni alone.
 fn are_parts(files: &[LocalConfiguration], is_known: impl Fn(&LocalConfiguration) -> bool) -> bool {
-    let count =
-        |key| files.iter().filter(|file| file.document.as_ref().is_some_and(|it| it.get(key).is_some())).count();
     let is_patronis = |file: &LocalConfiguration| {
         let mapping = file.document.as_ref().and_then(Node::as_mapping);
         mapping.is_some_and(|mapping| mapping.effective().all(|entry| entry.key.as_str().is_some_and(is_local_key)))
     };
-    1 < files.len()
-        && count("name") <= 1
-        && count("scope") <= 1
-        && files.iter().all(|file| is_known(file) || is_patronis(file))
+    1 < files.len() && is_of_one_node(files.iter()) && files.iter().all(|file| is_known(file) || is_patronis(file))
 }
 
 /// The part of a path before the last slash.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 #[cfg(feature = "online")]
 use patrolint::capture::Scale;
-use patrolint::input::offline;
+use patrolint::input::{RawFile, offline};
 use patrolint::model::postgresql::version::PostgresVersion;
 use patrolint::model::snapshot::{ClusterSnapshot, Snapshot, SnapshotError};
 use patrolint::model::version::{PatroniVersion, VersionError};
@@ -24,6 +24,21 @@ pub struct InputOptions {
     #[arg(value_name = "PATH", help_heading = None::<&str>)]
     pub paths: Vec<String>,
 
+    #[command(flatten)]
+    pub choice: ClusterChoice,
+
+    #[command(flatten)]
+    pub configuration: ConfigurationOptions,
+
+    #[cfg(feature = "online")]
+    #[command(flatten)]
+    pub online: OnlineOptions,
+}
+
+/// Options that choose among clusters and releases.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub struct ClusterChoice {
     /// The cluster to look at, when the input holds several
     #[arg(long, value_name = "NAME")]
     pub scope: Option<String>,
@@ -31,13 +46,6 @@ pub struct InputOptions {
     /// The Citus group to look at, when the input holds several
     #[arg(long, value_name = "NUMBER")]
     pub group: Option<u32>,
-
-    #[cfg(feature = "online")]
-    #[command(flatten)]
-    pub online: OnlineOptions,
-
-    #[command(flatten)]
-    pub configuration: ConfigurationOptions,
 
     /// Judge as if every node and patronictl were of this Patroni release, for example 4.0.6; predict also takes all
     #[arg(long, value_name = "VERSION")]
@@ -75,13 +83,9 @@ impl InputOptions {
     ///
     /// # Errors
     ///
-    /// The user's: `all` was given to a command that answers for one release at a time.
+    /// Those of [`ClusterChoice::one_release`].
     pub fn one_release(&self) -> Result<Option<PatroniVersion>, Failure> {
-        match self.patroni_version {
-            None => Ok(None),
-            Some(Release::One(version)) => Ok(Some(version)),
-            Some(Release::All) => Err(Failure::new("--patroni-version all goes with predict alone")),
-        }
+        self.choice.one_release()
     }
 
     /// Like [`Self::load`], for answers to which a broken file could make a difference.
@@ -110,16 +114,31 @@ impl InputOptions {
     ///
     /// # Errors
     ///
-    /// The user's or the environment's: no path, a path that cannot be read or understood, nothing to look at in it, no
-    /// such cluster.
+    /// Those of [`ClusterChoice::load`].
     pub fn load(&self) -> Result<Snapshot, Failure> {
         self.load_of(None)
     }
 
     fn load_of(&self, node: Option<&str>) -> Result<Snapshot, Failure> {
         let mut snapshot = self.read()?;
-        self.configuration.add_to(&mut snapshot, self.is_live(), node, self.one_release().unwrap_or_default())?;
+        let version = self.one_release().unwrap_or_default();
+        self.configuration.add_to(&mut snapshot, self.is_live(), node, version)?;
         Ok(snapshot)
+    }
+
+    /// The input without the configuration of `-c`.
+    fn read(&self) -> Result<Snapshot, Failure> {
+        #[cfg(feature = "online")]
+        if self.online.is_asked() {
+            let picture = self.online.take(&self.configuration, self.choice.scope.as_deref(), Scale::Verdicts)?;
+            let mut files = picture.files;
+            files.extend(offline::read(&self.paths)?);
+            return self.choice.assemble(files, &self.paths);
+        }
+        match self.paths.is_empty() && self.configuration.is_given() {
+            true => Ok(Snapshot::default()),
+            false => self.choice.load(&self.paths),
+        }
     }
 
     /// Whether a live cluster is looked at.
@@ -128,45 +147,6 @@ impl InputOptions {
         return self.online.is_asked();
         #[cfg(not(feature = "online"))]
         return false;
-    }
-
-    /// The input without the configuration of `-c`.
-    fn read(&self) -> Result<Snapshot, Failure> {
-        #[cfg(feature = "online")]
-        let mut files = match self.online.is_asked() {
-            true => self.online.take(&self.configuration, self.scope.as_deref(), Scale::Verdicts)?.files,
-            false => Vec::new(),
-        };
-        #[cfg(not(feature = "online"))]
-        let mut files = Vec::new();
-        if self.paths.is_empty() && files.is_empty() {
-            if self.configuration.is_given() {
-                return Ok(Snapshot::default());
-            }
-            return Err(Failure::new("no input: name a file or directory, or - for standard input").with_help(
-                "patroni.yml, a DCS dump (etcdctl get --prefix /service/ -w json), or a directory with several",
-            ));
-        }
-        files.extend(offline::read(&self.paths)?);
-        let mut snapshot = Snapshot::assemble(files).map_err(|error| match error {
-            SnapshotError::Nothing { help } => {
-                let paths = self.paths.join(", ");
-                Failure::new(format!("{paths}: no Patroni configuration, DCS dump or REST answer found"))
-                    .with_help(help)
-            }
-            error => error.into(),
-        })?;
-        if let Some(scope) = &self.scope {
-            keep_scope(&mut snapshot, scope)?;
-        }
-        if let Some(group) = self.group {
-            let groups: Vec<_> = snapshot.clusters.iter().filter_map(|cluster| cluster.group).collect();
-            snapshot.clusters.retain(|cluster| cluster.group == Some(group));
-            if snapshot.clusters.is_empty() {
-                return Err(unknown("Citus group", &group.to_string(), groups.iter().map(u32::to_string)));
-            }
-        }
-        Ok(snapshot)
     }
 
     /// Refuses an option that makes no sense for files.
@@ -208,15 +188,72 @@ impl InputOptions {
     }
 }
 
+impl ClusterChoice {
+    /// The one release to judge with, if one was given.
+    ///
+    /// # Errors
+    ///
+    /// The user's: `all` was given to a command that answers for one release at a time.
+    pub fn one_release(&self) -> Result<Option<PatroniVersion>, Failure> {
+        match self.patroni_version {
+            None => Ok(None),
+            Some(Release::One(version)) => Ok(Some(version)),
+            Some(Release::All) => Err(Failure::new("--patroni-version all goes with predict alone")),
+        }
+    }
+
+    /// Reads the input, and of several clusters keeps the one asked for.
+    ///
+    /// # Errors
+    ///
+    /// The user's or the environment's: no path, a path that cannot be read or understood, nothing to look at in it, no
+    /// such cluster.
+    pub fn load(&self, paths: &[String]) -> Result<Snapshot, Failure> {
+        if paths.is_empty() {
+            return Err(Failure::new("no input: name a file or directory, or - for standard input").with_help(
+                "patroni.yml, a DCS dump (etcdctl get --prefix /service/ -w json), or a directory with several",
+            ));
+        }
+        self.assemble(offline::read(paths)?, paths)
+    }
+
+    /// Puts files together, and of several clusters keeps the one asked for; `paths` are what the user named.
+    fn assemble(&self, files: Vec<RawFile>, paths: &[String]) -> Result<Snapshot, Failure> {
+        let mut snapshot = Snapshot::assemble(files).map_err(|error| match error {
+            SnapshotError::Nothing { help } => {
+                let paths = paths.join(", ");
+                Failure::new(format!("{paths}: no Patroni configuration, DCS dump or REST answer found"))
+                    .with_help(help)
+            }
+            error => error.into(),
+        })?;
+        if let Some(scope) = &self.scope {
+            keep_scope(&mut snapshot, scope)?;
+        }
+        if let Some(group) = self.group {
+            let groups: Vec<_> = snapshot.clusters.iter().filter_map(|cluster| cluster.group).collect();
+            snapshot.clusters.retain(|cluster| cluster.group == Some(group));
+            if snapshot.clusters.is_empty() {
+                return Err(unknown("Citus group", &group.to_string(), groups.iter().map(u32::to_string)));
+            }
+        }
+        Ok(snapshot)
+    }
+}
+
 /// Drops what belongs to another cluster; a configuration that names none stays.
 fn keep_scope(snapshot: &mut Snapshot, scope: &str) -> Result<(), Failure> {
     let of_clusters = snapshot.clusters.iter().map(|cluster| cluster.scope.clone());
+    if of_clusters.clone().all(|known| known.is_empty()) && snapshot.configurations.is_empty() {
+        // A dynamic configuration by itself does not tell its cluster.
+        return Ok(());
+    }
     let of_configurations = snapshot.configurations.iter().filter_map(|configuration| configuration.scope.clone());
     let scopes: BTreeSet<String> = of_clusters.chain(of_configurations).collect();
     if !scopes.contains(scope) {
         return Err(unknown("cluster", scope, scopes.into_iter()));
     }
-    snapshot.clusters.retain(|cluster| cluster.scope == scope);
+    snapshot.clusters.retain(|cluster| cluster.scope == scope || cluster.scope.is_empty());
     snapshot.configurations.retain(|configuration| configuration.scope.as_ref().is_none_or(|own| own == scope));
     Ok(())
 }

@@ -5,6 +5,7 @@ mod capture;
 mod check;
 mod completions;
 mod configuration_options;
+mod diff;
 mod explain;
 mod input_options;
 #[cfg(feature = "online")]
@@ -43,6 +44,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match &arguments.command {
         Command::Check(arguments) => check::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
         Command::Quorum(arguments) => quorum::run(arguments),
         Command::Show(arguments) => show::run(arguments),
         #[cfg(feature = "online")]
@@ -77,6 +79,7 @@ pub struct CommandLine {
 enum Command {
     Check(check::Arguments),
     Predict(predict::Arguments),
+    Diff(diff::Arguments),
     Quorum(quorum::Arguments),
     Show(show::Arguments),
     #[cfg(feature = "online")]

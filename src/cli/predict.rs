@@ -247,7 +247,7 @@ fn answer_once(question: &Question, common: &CommonOptions, input: &InputOptions
             return Err(Failure::new(format!("no node {unknown} in cluster {} of the input", cluster.scope)));
         }
     }
-    if input.patroni_version == Some(Release::All) {
+    if input.choice.patroni_version == Some(Release::All) {
         return answer_for_all(cluster, question, now, common);
     }
     let prediction = predict(cluster, question, Options { version: input.one_release()?, now });

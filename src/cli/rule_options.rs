@@ -1,7 +1,8 @@
 //! Which rules there are.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use patrolint::input::offline;
+use patrolint::rules::finding::Severity;
 use patrolint::rules::registry::Registry;
 
 use crate::cli::Failure;
@@ -39,5 +40,30 @@ impl RuleOptions {
             let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
             Failure::new(errors.join("\nerror: "))
         })
+    }
+}
+
+/// The least severity that makes a command fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Patroni does not start, ignores a setting, loses a guarantee, or cannot fail over
+    Error,
+    /// Works now, fails or surprises later
+    Warning,
+    /// Worth knowing; printed as note
+    Info,
+    /// Findings do not change the exit code
+    Never,
+}
+
+impl FailOn {
+    /// The severity from which on a finding fails; `None`: none does.
+    pub fn threshold(self) -> Option<Severity> {
+        match self {
+            Self::Error => Some(Severity::Error),
+            Self::Warning => Some(Severity::Warning),
+            Self::Info => Some(Severity::Info),
+            Self::Never => None,
+        }
     }
 }

@@ -5,6 +5,7 @@
 pub mod api;
 mod candidates;
 pub mod case_insensitive_set;
+pub mod change;
 pub mod ctl;
 pub mod leader;
 pub mod prediction;

@@ -2,6 +2,7 @@
 
 mod assemble;
 mod node_files;
+mod overlay;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use crate::parse::document::{DocumentError, ViewKind};
 use crate::parse::tree::Node;
 
 pub use crate::model::snapshot::assemble::SnapshotError;
+pub use crate::model::snapshot::overlay::{Overlaid, OverlayError};
 pub use crate::parse::dump::{DcsKind, DcsServer};
 
 /// All inputs of a run.

@@ -7,6 +7,7 @@
 pub mod catalogue;
 pub mod check;
 pub mod configuration;
+pub mod diff;
 mod excerpt;
 pub mod json_schema;
 pub mod key_table;

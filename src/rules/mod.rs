@@ -5,6 +5,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+pub mod comparison;
 pub mod example;
 pub mod expression;
 pub mod facts;
@@ -115,7 +116,8 @@ fn judge(registry: &Registry, rule: &Rule, scenes: &[Subjects<'_>]) -> Vec<Outco
 fn unreadable<'a>(rule: &Rule, subject: &Subject<'a>) -> Option<&'a str> {
     let configuration = subject.configuration.filter(|configuration| configuration.document.is_none())?;
     let is_about_that = rule.page().function.as_deref() == Some("parse_error");
-    (!is_about_that).then(|| subject.scene.snapshot.sources.get(configuration.source).name.as_str())
+    let source = configuration.error.as_ref().map_or(configuration.source, |error| error.span.source);
+    (!is_about_that).then(|| subject.scene.snapshot.sources.get(source).name.as_str())
 }
 
 /// Whether the rule's domain is there at all.

@@ -9,7 +9,7 @@ use crate::model::config::global::GlobalConfig;
 use crate::model::snapshot::{ClusterSnapshot, DcsKey, RestAnswer};
 use crate::model::version::PatroniVersion;
 use crate::parse::python;
-use crate::parse::tree::Node;
+use crate::parse::tree::{Entry, Node, Style, Value};
 
 /// Where a fact comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +131,34 @@ impl Facts {
     pub fn behaviours(&self, version: PatroniVersion) -> Behaviours {
         let behaviours = Behaviours::of(version);
         self.flipped.map_or(behaviours, |flipped| behaviours.flipped(flipped))
+    }
+
+    /// Supposes another dynamic configuration.
+    pub fn suppose_config(&mut self, config: Option<&DcsKey>) {
+        match config {
+            Some(config) => drop(self.keys.insert("config".to_owned(), config.clone())),
+            None => drop(self.keys.remove("config")),
+        }
+    }
+
+    /// Supposes that a node publishes these tags.
+    pub fn suppose_tags(&mut self, name: &str, tags: &Node) {
+        let newest = Behaviours::of(PatroniVersion::newest());
+        let put = |json: Option<&mut Node>| {
+            if let Some(Node { value: Value::Mapping(mapping), span, .. }) = json {
+                let key = Node { value: Value::String("tags".to_owned()), span: *span, style: Style::Plain };
+                mapping.entries.push(Entry { key, value: tags.clone(), merged: false });
+            }
+        };
+        put(self.keys.get_mut(&format!("members/{name}")).and_then(|key| key.json.as_mut()));
+        let Some(node) = self.nodes.get_mut(name) else { return };
+        put(node.answer.as_mut());
+        let read = Tags::read(Some(tags), newest);
+        node.published = published(Some(&read));
+        if let MemberStatus::Reachable { tags, .. } = &mut node.status {
+            *tags = read;
+        }
+        self.derive_own_tags();
     }
 
     /// Supposes that `behaviour` is the other way round in every release.

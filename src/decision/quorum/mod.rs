@@ -66,11 +66,20 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
-    fn of(margins: &Margins<'_>) -> Self {
+    pub(in crate::decision) fn of(margins: &Margins<'_>) -> Self {
         Self {
             failover: margins.tolerated(Property::Failover),
             commits: margins.tolerated(Property::Commits),
             writes: margins.tolerated(Property::Writes),
+        }
+    }
+
+    /// The number for one property.
+    pub fn of_property(self, property: Property) -> Option<usize> {
+        match property {
+            Property::Failover => self.failover,
+            Property::Commits => self.commits,
+            Property::Writes => self.writes,
         }
     }
 }

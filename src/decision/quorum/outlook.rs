@@ -49,6 +49,8 @@ pub struct Write {
     pub in_loop: usize,
     /// Where to, and what.
     pub what: String,
+    /// Whether it goes to `/sync`; otherwise to `synchronous_standby_names`.
+    pub is_key: bool,
     /// What the two places hold after it.
     pub after: SyncPair,
     /// Why this is weaker than both the present and the steady state.
@@ -171,7 +173,8 @@ fn by_quorum(situation: &Situation<'_>, view: &View<'_>, now: SyncPair, active: 
                         }
                         TransitionKind::Restart => continue,
                     };
-                    writes.push(Write { in_loop: index + 1, what, after: pair.clone(), weaker: None });
+                    let is_key = transition.kind == TransitionKind::Quorum;
+                    writes.push(Write { in_loop: index + 1, what, is_key, after: pair.clone(), weaker: None });
                 }
             }
             Err(error) => {
@@ -221,7 +224,8 @@ fn by_priority(situation: &Situation<'_>, view: &View<'_>, now: SyncPair) -> Out
                 }
                 _ => continue,
             };
-            outlook.writes.push(Write { in_loop, what, after: pair.clone(), weaker: None });
+            let is_key = matches!(step, SyncStep::WritesKey(_));
+            outlook.writes.push(Write { in_loop, what, is_key, after: pair.clone(), weaker: None });
         }
         if let Err(raised) = &decision.outcome {
             outlook.stuck = Some(format!("in each of its loops the leader fails with {raised}"));

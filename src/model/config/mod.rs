@@ -2,6 +2,7 @@
 
 #[cfg(feature = "online")]
 pub mod connection;
+pub mod edit;
 pub mod effective;
 pub mod global;
 pub mod schema;

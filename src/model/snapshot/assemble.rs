@@ -111,6 +111,16 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    /// Adds a text that may be JSON, with its secrets hidden.
+    pub(super) fn read_json(&mut self, name: String, text: &str) -> (SourceId, Option<Node>) {
+        let source = self.sources.add(name, text);
+        let mut json = json::parse(source, text).ok();
+        hide(&mut self.sources, source, text, json.as_mut());
+        (source, json)
+    }
+}
+
 /// Hides the secrets of a text and its tree.
 fn hide(sources: &mut SourceMap, source: SourceId, text: &str, tree: Option<&mut Node>) {
     let spans = tree.map(secrets::conceal).unwrap_or_default();
@@ -327,7 +337,7 @@ impl Assembly {
                 }
                 StoredValue::Missing => continue,
             };
-            let (source, json) = self.source(format!("dcs:{path}"), &value);
+            let (source, json) = self.snapshot.read_json(format!("dcs:{path}"), &value);
             let stat = self.stats.get(directory(&part.file)).and_then(|stats| stats.get(&path));
             let revision = key.revision.or_else(|| stat.and_then(|stat| stat.revision));
             let lease = key.lease.or_else(|| stat.and_then(|stat| stat.session.clone()));
@@ -351,14 +361,6 @@ impl Assembly {
             return DcsKind::ZooKeeper;
         }
         self.captures.iter().find(|(_, capture)| capture.scope == scope).map_or(DcsKind::Unknown, |(_, it)| it.dcs)
-    }
-
-    /// Adds a text that may be JSON, with its secrets hidden.
-    fn source(&mut self, name: String, text: &str) -> (SourceId, Option<Node>) {
-        let source = self.snapshot.sources.add(name, text);
-        let mut json = json::parse(source, text).ok();
-        self.hide(source, text, json.as_mut());
-        (source, json)
     }
 
     fn hide(&mut self, source: SourceId, text: &str, tree: Option<&mut Node>) {
@@ -420,7 +422,7 @@ impl Assembly {
                 self.skip(file, reason);
                 continue;
             }
-            let (source, json) = self.source(format!("rest:{name}/patroni"), &answer.body.text);
+            let (source, json) = self.snapshot.read_json(format!("rest:{name}/patroni"), &answer.body.text);
             self.snapshot.clusters[cluster].rest.insert(name.clone(), RestAnswer::Answered { source, json });
             self.answer_files.insert((cluster, name), file);
         }

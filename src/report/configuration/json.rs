@@ -9,7 +9,7 @@ use crate::input::source_map::SourceMap;
 use crate::model::config::effective::{DynamicUse, Effective, Layer, Origin, Setting, Unused};
 use crate::parse::python;
 use crate::parse::tree::Value;
-use crate::report::configuration::{Shown, because, key, leaves, origin};
+use crate::report::configuration::{Shown, because, key, origin};
 
 /// Version of the form; it grows when a field changes its meaning or goes.
 const SCHEMA_VERSION: u32 = 1;
@@ -95,10 +95,7 @@ fn node<'a>(shown: &'a Shown<'_>, asked: Option<&str>, sources: &'a SourceMap) -
                 && route.iter().zip(path).all(|(one, two)| one.to_lowercase() == two.to_lowercase())
         })
     };
-    let mut found = Vec::new();
-    for (name, setting) in effective.into_iter().flat_map(|effective| effective.settings.iter()) {
-        leaves(&mut vec![python::str(name)], setting, &mut found);
-    }
+    let mut found = effective.map(|effective| effective.settings.leaves()).unwrap_or_default();
     found.retain(|(path, _)| is_asked(path));
     let unused = effective.map(|effective| effective.unused.as_slice()).unwrap_or_default();
     let files = shown.node.files.iter().flatten();
@@ -169,7 +166,7 @@ fn origin_document(from: &Origin, sources: &SourceMap) -> OriginDocument {
 }
 
 /// A value in JSON; what JSON does not know is written as Python prints it, secrets as asterisks.
-fn value(given: &Value) -> Json {
+pub(in crate::report) fn value(given: &Value) -> Json {
     match given {
         Value::Null => Json::Null,
         Value::Bool(truth) => json!(truth),

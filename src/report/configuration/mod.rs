@@ -1,13 +1,12 @@
 //! The effective configuration of nodes, for people, for YAML readers and for programs.
 
 pub mod json;
-mod scalar;
+pub(in crate::report) mod scalar;
 pub mod yaml;
 
 use crate::input::source_map::SourceMap;
 use crate::model::cluster::Raised;
-use crate::model::config::effective::{Because, DynamicUse, Effective, Layer, NodeConfiguration, Origin, Setting};
-use crate::parse::python;
+use crate::model::config::effective::{Because, DynamicUse, Effective, Layer, NodeConfiguration, Origin};
 use crate::parse::tree::Span;
 
 /// One node to be shown.
@@ -49,7 +48,7 @@ fn place(span: Span, sources: &SourceMap, folder: &str) -> String {
 }
 
 /// Why a value is not used, in words that follow it.
-fn because(because: &Because, sources: &SourceMap, folder: &str) -> String {
+pub(in crate::report) fn because(because: &Because, sources: &SourceMap, folder: &str) -> String {
     let origin = |by| origin_below(by, sources, folder);
     match because {
         Because::Overridden(Origin::Computed(reason)) => format!("overridden, {reason}"),
@@ -114,18 +113,4 @@ fn release(node: &NodeConfiguration<'_>) -> String {
 /// A route as users write it.
 fn key(path: &[String]) -> String {
     path.join(".")
-}
-
-/// The settings below one, each with its route, in order: of a section those in it, and itself if it is empty.
-fn leaves<'a>(path: &mut Vec<String>, setting: &'a Setting, found: &mut Vec<(Vec<String>, &'a Setting)>) {
-    match setting.section().filter(|section| !section.is_empty()) {
-        Some(section) => {
-            for (name, setting) in section.iter() {
-                path.push(python::str(name));
-                leaves(path, setting, found);
-                path.pop();
-            }
-        }
-        None => found.push((path.clone(), setting)),
-    }
 }

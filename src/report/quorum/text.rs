@@ -648,7 +648,8 @@ fn counted_i128(number: i128, noun: &str) -> String {
     counted(usize::try_from(number).unwrap_or(usize::MAX), noun)
 }
 
-fn tolerated_text(tolerated: Option<usize>, members: usize) -> String {
+/// `any 2 members`, `none`.
+pub fn tolerated_text(tolerated: Option<usize>, members: usize) -> String {
     match tolerated {
         None => "not even now".to_owned(),
         Some(0) => "none".to_owned(),

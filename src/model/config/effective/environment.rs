@@ -152,19 +152,21 @@ impl Environment {
     }
 }
 
-/// Takes out of a tree what no release reads there, such as the section that a misspelt variable makes.
+/// Takes out of a tree what no release reads there, such as the section that a misspelt variable makes, and sections that
+/// hold nothing else.
 fn keep_known(node: &mut Node, path: &mut Vec<String>) {
     let Value::Mapping(mapping) = &mut node.value else { return };
     mapping.entries.retain_mut(|entry| {
         path.push(python::str(&entry.key.value));
         let names: Vec<&str> = path.iter().map(String::as_str).collect();
-        let is_known = schema::find(Document::Local, &names).is_some_and(|key| !key.path.ends_with(".*"));
+        let known = schema::find(Document::Local, &names).filter(|key| !key.path.ends_with(".*"));
         let is_user = matches!(names.as_slice(), ["bootstrap", "users", ..]);
-        if is_known && !is_user {
+        if known.is_some_and(|key| key.kind == schema::Kind::Section) && !is_user {
             keep_known(&mut entry.value, path);
         }
         path.pop();
-        is_known || is_user
+        let is_empty = entry.value.as_mapping().is_some_and(|mapping| mapping.entries.is_empty());
+        known.is_some() && !is_empty || is_user
     });
 }
 
@@ -403,4 +405,21 @@ fn has_field(text: &str) -> bool {
         let name = tail.split(')').next().unwrap_or_default();
         tail.contains(')') && !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_holds_what_is_read_and_no_section_of_a_misspelt_variable() {
+        let text = "PATRONI_RESTAPI_HTTP_EXTRA_HEADERS='X-Frame-Options: deny'\nPATRONI_ECTD3_HOSTS=a:1\nPATRONI_LOG_MODE=0600\n\
+                    PATRONI_POSTGRESQL_HOST=b\n";
+        let environment = Environment::read(&mut SourceMap::default(), "node.env", text);
+        let tree = environment.tree(PatroniVersion::newest()).expect("Patroni takes it");
+        assert_eq!(
+            format!("{tree:?}"),
+            r#"{"log": {"mode": 384}, "restapi": {"http_extra_headers": {"X-Frame-Options": "deny"}}}"#
+        );
+    }
 }

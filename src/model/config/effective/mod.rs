@@ -142,6 +142,25 @@ pub fn effective(given: &Given<'_>) -> Result<Effective, Raised> {
     Ok(Effective { settings, unused: merger.unused, dynamic })
 }
 
+/// What the dynamic configuration alone decides, for a node whose own configuration is not known.
+pub fn dynamic_alone(dynamic: Option<&Node>, version: PatroniVersion, behaviours: Behaviours) -> Effective {
+    let mut merger = Merger::new(version, behaviours);
+    let stored = dynamic.and_then(Node::as_mapping).map(|mapping| Section::read(mapping, &Layer::Dynamic));
+    let stored = stored.unwrap_or_default();
+    let (mut settings, used) = match merger.dynamic(&stored) {
+        Ok(settings) => (settings, if stored.is_empty() { DynamicUse::Unknown } else { DynamicUse::Stored }),
+        Err(raised) => {
+            merger = Merger::new(version, behaviours);
+            leave_all(&mut merger, &mut Vec::new(), &stored, &Because::Rejected);
+            let defaults = merger.dynamic(&Section::default()).expect("the defaults are in order");
+            (defaults, DynamicUse::Rejected(raised))
+        }
+    };
+    let known = (used == DynamicUse::Stored).then_some(&stored);
+    add_global(&mut merger, &mut settings, known);
+    Effective { settings, unused: merger.unused, dynamic: used }
+}
+
 /// How far from the defaults an origin lies.
 fn rank(origin: &Origin) -> u8 {
     match origin {

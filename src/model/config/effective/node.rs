@@ -3,9 +3,11 @@
 use crate::model::behaviour::Behaviours;
 use crate::model::cluster::Raised;
 use crate::model::config::effective::{Effective, Environment, Given, effective};
+use crate::model::postgresql::version::PostgresVersion;
 use crate::model::snapshot::{ClusterSnapshot, LocalConfiguration, RestAnswer, Snapshot};
 use crate::model::version::PatroniVersion;
 use crate::parse::document::ViewKind;
+use crate::parse::python;
 use crate::parse::tree::Node;
 use crate::parse::yaml::YamlError;
 
@@ -24,6 +26,8 @@ pub struct NodeConfiguration<'a> {
     pub version: PatroniVersion,
     /// Whether the release is told, by the input or the user; otherwise it is the newest one.
     pub is_version_told: bool,
+    /// The node's PostgreSQL, as its REST API or its paths tell.
+    pub postgres: Option<PostgresVersion>,
 }
 
 /// The nodes whose configurations the input holds.
@@ -37,6 +41,12 @@ impl<'a> NodeConfiguration<'a> {
     pub fn new(snapshot: &'a Snapshot, configuration: &'a LocalConfiguration, version: Option<PatroniVersion>) -> Self {
         let name = configuration.node.clone();
         let cluster = cluster(snapshot, configuration);
+        let by_path = || {
+            let section = configuration.document.as_ref()?.get("postgresql")?;
+            let mut paths = ["bin_dir", "data_dir"].into_iter().map(|name| section.get(name));
+            paths.find_map(|path| PostgresVersion::of_path(path?.as_str()?))
+        };
+        let postgres = cluster.and_then(|cluster| told_postgres(cluster, name.as_deref())).or_else(by_path);
         let told = version.or_else(|| cluster.and_then(|cluster| told_version(cluster, name.as_deref())));
         Self {
             files: configuration.files().map(|files| files.iter().collect()),
@@ -44,7 +54,22 @@ impl<'a> NodeConfiguration<'a> {
             dynamic: cluster.and_then(dynamic),
             version: told.unwrap_or_else(PatroniVersion::newest),
             is_version_told: told.is_some(),
+            postgres,
             name,
+        }
+    }
+
+    /// A member of a cluster, of whose own configuration nothing is known.
+    pub fn of_member(cluster: &'a ClusterSnapshot, name: &str, version: Option<PatroniVersion>) -> Self {
+        let told = version.or_else(|| told_version(cluster, Some(name)));
+        Self {
+            name: Some(name.to_owned()),
+            files: None,
+            environment: None,
+            dynamic: dynamic(cluster),
+            version: told.unwrap_or_else(PatroniVersion::newest),
+            is_version_told: told.is_some(),
+            postgres: told_postgres(cluster, Some(name)),
         }
     }
 
@@ -94,6 +119,18 @@ fn dynamic(cluster: &ClusterSnapshot) -> Option<&Node> {
         Some(dcs) => dcs.keys.get("config")?.json.as_ref(),
         None => cluster.views.get(&ViewKind::Config).map(|view| &view.tree),
     }
+}
+
+/// The PostgreSQL that a member's REST API tells; of another node that of any member.
+fn told_postgres(cluster: &ClusterSnapshot, name: Option<&str>) -> Option<PostgresVersion> {
+    let told = |answer: &RestAnswer| match answer {
+        RestAnswer::Answered { json, .. } => {
+            PostgresVersion::of_number(python::int(&json.as_ref()?.get("server_version")?.value)?)
+        }
+        RestAnswer::Unreachable { .. } => None,
+    };
+    let own = name.and_then(|name| cluster.rest.get(name)).and_then(told);
+    own.or_else(|| cluster.rest.values().find_map(told))
 }
 
 /// The release that a member tells; of an unknown member the one that all others tell.

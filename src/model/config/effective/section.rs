@@ -115,6 +115,14 @@ impl Setting {
         }
     }
 
+    /// The settings in it, each with its route behind `path`, in order; itself if it is no section, or an empty one.
+    pub fn leaves(&self, path: &[String]) -> Vec<(Vec<String>, &Self)> {
+        match self.section().filter(|section| !section.is_empty()) {
+            Some(section) => section.leaves_below(path),
+            None => vec![(path.to_vec(), self)],
+        }
+    }
+
     /// `bool(value)`
     pub fn is_truthy(&self) -> bool {
         match &self.content {
@@ -160,6 +168,15 @@ impl Section {
     /// The entries in order.
     pub fn iter(&self) -> impl Iterator<Item = (&Value, &Setting)> {
         self.entries.iter().flatten().map(|(key, setting)| (key, setting))
+    }
+
+    /// Every setting in it that is no section, or an empty one, with its route, in order.
+    pub fn leaves(&self) -> Vec<(Vec<String>, &Setting)> {
+        self.leaves_below(&[])
+    }
+
+    fn leaves_below(&self, path: &[String]) -> Vec<(Vec<String>, &Setting)> {
+        self.iter().flat_map(|(key, setting)| setting.leaves(&[path, &[python::str(key)]].concat())).collect()
     }
 
     /// The entries in order, to change.

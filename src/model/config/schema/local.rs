@@ -324,9 +324,11 @@ pub(super) const KEYS: &[Key] = &[
         .env_any(),
     local("etcd|etcd3.username", Kind::Name, "User name.").env_as(Environment::Beside),
     local("etcd|etcd3.password", Kind::Text, "Password.").env_as(Environment::Beside),
-    local("etcd|etcd3.cacert", Kind::Path, "Authorities that the server's certificate is checked against.").env_any(),
-    local("etcd|etcd3.cert", Kind::Path, "The client's certificate.").env_any(),
-    local("etcd|etcd3.key", Kind::Path, "Its key.").env_any(),
+    local("etcd|etcd3.cacert", Kind::Path, "Authorities that the server's certificate is checked against.")
+        .apply(RESTART)
+        .env_any(),
+    local("etcd|etcd3.cert", Kind::Path, "The client's certificate.").apply(RESTART).env_any(),
+    local("etcd|etcd3.key", Kind::Path, "Its key.").apply(RESTART).env_any(),
     local("etcd|etcd3.port", PORT, "Port, where host has none.").default("2379").apply(RESTART).env_any().unchecked(),
     local("etcd|etcd3.version_prefix", Kind::Text, "Prefix of the API's paths.")
         .releases(&[(v(3, 0, 4), None)])
@@ -356,20 +358,23 @@ pub(super) const KEYS: &[Key] = &[
         .env_any(),
     local("consul.cert", Kind::Path, "The client's certificate.").apply(RESTART).env_any(),
     local("consul.key", Kind::Path, "Its key.").apply(RESTART).env_any(),
-    local("consul.dc", Kind::Text, "Data centre.").apply(RESTART).env_any(),
+    local("consul.dc", Kind::Text, "Data centre.").env_any(),
     local("consul.checks", TEXTS, "Health checks that the session depends on.").default("[]").apply(RESTART).env_any(),
     local("consul.register_service", TRUTHY, "Registers the cluster as a service.").default("false").env_any(),
     local("consul.service_tags", TEXTS, "Tags of the service.")
         .default("[]")
         .env_any()
         .env_releases(&[(v(3, 0, 0), None)]),
-    local("consul.service_check_interval", Kind::Text, "How often the service is checked.").default("5s").env_any(),
+    local("consul.service_check_interval", Kind::Text, "How often the service is checked.")
+        .default("5s")
+        .apply(RESTART)
+        .env_any(),
     local("consul.service_check_tls_server_name", Kind::Text, "Name to ask the service's certificate for.")
         .releases(&[(v(2, 1, 4), None)])
+        .apply(RESTART)
         .env_any(),
     local("consul.consistency", one_of(&["default", "consistent", "stale"], false), "Consistency of reads.")
         .default("default")
-        .apply(RESTART)
         .env_any(),
     // ---------------------------------------------------------------------------------------------------- zookeeper, exhibitor
     local("zookeeper", Kind::Section, "ZooKeeper.").apply(RESTART),
@@ -471,6 +476,7 @@ pub(super) const KEYS: &[Key] = &[
         "Further HTTP statuses after which a request is sent again.",
     )
     .releases(&[(v(3, 0, 2), None)])
+    .apply(RESTART)
     .env_any(),
     local("kubernetes.cacert", Kind::Path, "Authorities that the API's certificate is checked against.")
         .default("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
