@@ -212,7 +212,14 @@ fn peak_memory_kilobytes() -> Option<u64> {
 
 /// A cluster in quorum mode of nodes pg1 (the leader), pg2 and so on, as a dump and REST answers tell it.
 fn snapshot(count: usize) -> ClusterSnapshot {
-    let dcs = Dcs { kind: DcsKind::Etcd3, revision: None, keys: keys(count), servers: Vec::new(), incomplete: None };
+    let dcs = Dcs {
+        kind: DcsKind::Etcd3,
+        revision: None,
+        keys: keys(count),
+        servers: Vec::new(),
+        incomplete: None,
+        doubts: Vec::new(),
+    };
     let answered = |json: Node| RestAnswer::Answered { source: NOWHERE, json: Some(json) };
     ClusterSnapshot {
         scope: "demo".to_owned(),

@@ -2,6 +2,8 @@
 //!
 //! The data's way is the folder list: [`input`] → [`parse`] → [`model`] → [`decision`] → [`rules`] → [`report`].
 
+#[cfg(feature = "online")]
+pub mod capture;
 pub mod decision;
 pub mod input;
 pub mod model;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The data's way. A folder may name those before it, never one after it.
-const FOLDERS: [&str; 7] = ["input", "parse", "model", "decision", "rules", "report", "cli"];
+const FOLDERS: [&str; 8] = ["input", "parse", "model", "capture", "decision", "rules", "report", "cli"];
 
 /// Folders whose `mod.rs` denies the methods listed in clippy.toml.
 const DENYING: [&str; 5] = ["parse", "model", "decision", "rules", "report"];
@@ -19,9 +19,13 @@ const PURE: [&str; 2] = ["decision", "rules"];
 /// Parts of `std` that reach out of the process.
 const IMPURE: [&str; 5] = ["fs", "net", "env", "process", "thread"];
 
-/// Crates that bring a network or an executor; a default build has none of them.
+/// Crates that bring a network or an executor; a build without default features has none of them.
 const NETWORK_CRATES: [&str; 10] =
     ["async-std", "curl", "hyper", "mio", "reqwest", "rustls", "smol", "socket2", "tokio", "ureq"];
+
+/// Crates that need more than Rust and a C compiler; a default build has none of them.
+const DEMANDING_CRATES: [&str; 8] =
+    ["aws-lc-sys", "bindgen", "cmake", "libz-sys", "native-tls", "openssl-sys", "prost-build", "tonic-build"];
 
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 7] = ["util", "utils", "helper", "helpers", "common", "manager", "misc"];
@@ -140,18 +144,34 @@ fn documentation_names_paths_that_exist() {
 }
 
 #[test]
-fn a_default_build_brings_no_network() {
+fn a_build_without_default_features_brings_no_network() {
+    fn network_crates(tree: &SourceFile) -> Vec<String> {
+        named_crates(tree, &NETWORK_CRATES)
+    }
+    assert_none(network_crates(&dependencies(&["--no-default-features"])).into_iter());
+
+    check(network_crates, "cargo tree", "patrolint v0.1.0 (path)\ntokio v1.0.0\ntokio-like v1.0.0", &[2]);
+}
+
+#[test]
+fn a_default_build_needs_rust_and_a_c_compiler_alone() {
+    let default = dependencies(&[]);
+    assert!(default.text.contains("\nreqwest v"), "a default build reads live clusters");
+    assert_none(named_crates(&default, &DEMANDING_CRATES).into_iter());
+}
+
+/// What cargo builds with these features, a crate a line.
+fn dependencies(features: &[&str]) -> SourceFile {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--offline", "--edges", "normal,build", "--prefix", "none"])
+        .args(features)
         .current_dir(top())
         .output()
         .expect("cargo runs, it started this test");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.starts_with("patrolint v"), "{text}");
-    assert_none(network_crates(&SourceFile { path: "cargo tree".to_owned(), text }).into_iter());
-
-    check(network_crates, "cargo tree", "patrolint v0.1.0 (path)\ntokio v1.0.0\ntokio-like v1.0.0", &[2]);
+    SourceFile { path: "cargo tree".to_owned(), text }
 }
 
 /// A file of the tree, or a text that stands for one.
@@ -259,12 +279,13 @@ fn missing_paths(document: &SourceFile) -> Vec<String> {
     complaints
 }
 
-fn network_crates(tree: &SourceFile) -> Vec<String> {
+/// The lines of `cargo tree` that name one of these crates.
+fn named_crates(tree: &SourceFile, unwanted: &[&str]) -> Vec<String> {
     let starts = tree.text.match_indices('\n').map(|(index, _)| index + 1);
     std::iter::once(0)
         .chain(starts)
-        .filter(|start| tree.text[*start..].split(' ').next().is_some_and(|name| NETWORK_CRATES.contains(&name)))
-        .map(|start| tree.complaint(start, "a default build must not reach the network"))
+        .filter(|start| tree.text[*start..].split(' ').next().is_some_and(|name| unwanted.contains(&name)))
+        .map(|start| tree.complaint(start, "this build must not have it"))
         .collect()
 }
 

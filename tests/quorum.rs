@@ -127,7 +127,7 @@ fn sixteen_members_are_tried_whole() {
 #[test]
 fn a_server_of_the_dcs_on_a_members_host_is_told() {
     let mut snapshot = quorum_cluster(3, 1);
-    let server = |endpoint: &str| DcsServer { endpoint: endpoint.to_owned(), version: None };
+    let server = |endpoint: &str| DcsServer { endpoint: endpoint.to_owned(), ..DcsServer::default() };
     snapshot.dcs.as_mut().expect("it has keys").servers =
         vec![server("http://10.0.0.2:2379"), server("http://10.0.0.7:2379"), server("http://10.0.0.8:2379")];
     let facts = Facts::collect(&snapshot, None, None);

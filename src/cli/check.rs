@@ -3,12 +3,15 @@
 use clap::Args;
 use patrolint::report::check::text::Detail;
 use patrolint::report::check::{Report, json, text};
+use patrolint::report::monitoring;
 use patrolint::rules::Options;
 
 use crate::cli::configuration_options::ConfigurationOptions;
 use crate::cli::input_options::{InputOptions, PostgresOption};
-use crate::cli::output_options::{Format, OutputOptions};
+use crate::cli::output_options::{Answer, VerdictFormat, VerdictOutput};
 use crate::cli::rule_options::{FailOn, RuleOptions};
+#[cfg(feature = "online")]
+use crate::cli::watch::WatchOption;
 use crate::cli::{Exit, Failure};
 
 /// Say what is wrong with configuration and cluster state, and where
@@ -25,7 +28,11 @@ pub struct Arguments {
     postgres: PostgresOption,
 
     #[command(flatten)]
-    output: OutputOptions,
+    output: VerdictOutput,
+
+    #[cfg(feature = "online")]
+    #[command(flatten)]
+    watch: WatchOption,
 
     /// Exit with 1 when a finding is at least this bad
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = FailOn::Error, help_heading = "Judgement")]
@@ -65,7 +72,14 @@ Examples:
 
 /// Runs all rules on all inputs and prints the report.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let snapshot = arguments.configuration.load(&arguments.input, None)?;
+    #[cfg(feature = "online")]
+    return arguments.watch.run(&arguments.input, &arguments.output, || answer(arguments));
+    #[cfg(not(feature = "online"))]
+    return arguments.output.deliver_answer(&answer(arguments)?);
+}
+
+fn answer(arguments: &Arguments) -> Result<Answer, Failure> {
+    let snapshot = arguments.input.load()?;
     let registry = arguments.rules.registry()?;
     let options = Options {
         patroni_version: arguments.input.one_release()?.map(|version| version.to_string()),
@@ -73,17 +87,10 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     let (judgements, suppressed) = patrolint::rules::check_and_count(&registry, &snapshot, &options);
     let report = Report::new(&snapshot, judgements, suppressed);
-    let mut out = Vec::new();
-    let written = match arguments.output.format {
-        Format::Text => text::write(&report, arguments.output.look(), arguments.detail(), &mut out),
-        Format::Json => json::write(&report, &mut out),
-    };
-    written.expect("writing to memory does not fail");
-    arguments.output.deliver(&out)?;
     for problem in &snapshot.problems {
         Failure::from(problem.clone()).print();
     }
-    Ok(if !snapshot.problems.is_empty() {
+    let verdict = if !snapshot.problems.is_empty() {
         Exit::Failed
     } else if arguments.fail_on.threshold().is_some_and(|severity| report.reaches(severity)) {
         Exit::Findings
@@ -91,10 +98,27 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Exit::Unjudged
     } else {
         Exit::Clean
-    })
+    };
+    let findings = report.findings.iter().map(|finding| format!("{} {}\n", finding.code, finding.message));
+    let essence = findings.collect();
+    if let Some((out, exit)) = arguments.output.monitored(|| monitoring::check::service(&report), verdict) {
+        return Ok(Answer { out, exit, verdict, essence });
+    }
+    let mut out = Vec::new();
+    let written = match arguments.output.format {
+        VerdictFormat::Json => json::write(&report, &mut out),
+        _ => text::write(&report, arguments.output.look(), arguments.detail(), &mut out),
+    };
+    written.expect("writing to memory does not fail");
+    Ok(Answer { out, exit: verdict, verdict, essence })
 }
 
 impl Arguments {
+    /// Where and how it is printed.
+    pub fn output(&self) -> &VerdictOutput {
+        &self.output
+    }
+
     fn detail(&self) -> Detail {
         match (self.quiet, self.verbose) {
             (true, _) => Detail::Findings,

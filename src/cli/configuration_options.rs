@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
+#[cfg(feature = "online")]
+use patrolint::input::RawFile;
 use patrolint::input::offline;
+use patrolint::input::source_map::SourceMap;
 use patrolint::model::config::effective::{Environment, NodeConfiguration};
 use patrolint::model::snapshot::{LocalConfiguration, Snapshot};
 use patrolint::model::version::PatroniVersion;
@@ -11,7 +14,6 @@ use patrolint::parse::document::is_local_key;
 use patrolint::parse::tree::Node;
 
 use crate::cli::Failure;
-use crate::cli::input_options::InputOptions;
 
 /// Options of the commands that read the configurations of nodes.
 #[derive(Clone, Debug, Args)]
@@ -32,54 +34,58 @@ impl ConfigurationOptions {
         self.config.is_some()
     }
 
-    /// The input with the configurations of nodes put together; `node` is the one that the environment is of.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`InputOptions::load`]; and the user's or the environment's: a file cannot be read, or nothing tells which
-    /// node has the environment.
-    pub fn load(&self, input: &InputOptions, node: Option<&str>) -> Result<Snapshot, Failure> {
-        let needs_no_path = self.config.is_some() || self.env_file.is_some();
-        let mut snapshot = match input.paths.is_empty() && needs_no_path {
-            true => Snapshot::default(),
-            false => input.load()?,
-        };
-        match &self.config {
-            Some(path) => add_configuration(&mut snapshot, path)?,
-            None => join_parts(&mut snapshot)?,
-        }
-        if let Some(name) = &self.env_file {
-            self.add_environment(&mut snapshot, name, input, node)?;
-        }
-        Ok(snapshot)
+    /// Whether an option tells anything.
+    pub fn is_given(&self) -> bool {
+        self.config.is_some() || self.env_file.is_some()
     }
 
-    /// Like [`Self::load`], for answers to which a broken file could make a difference.
+    /// Puts the configurations of nodes together; `node` is the one that the environment is of.
+    ///
+    /// What leads to a live cluster may be patronictl's own configuration, which is none of a node.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::load`], and any of [`Snapshot::problems`].
-    pub fn load_whole(&self, input: &InputOptions, node: Option<&str>) -> Result<Snapshot, Failure> {
-        let snapshot = self.load(input, node)?;
-        match snapshot.problems.first() {
-            Some(problem) => Err(problem.clone().into()),
-            None => Ok(snapshot),
+    /// The user's or the environment's: a file cannot be read, or nothing tells which node has the environment.
+    pub fn add_to(
+        &self,
+        snapshot: &mut Snapshot,
+        is_live: bool,
+        node: Option<&str>,
+        version: Option<PatroniVersion>,
+    ) -> Result<(), Failure> {
+        match &self.config {
+            Some(path) => add_configuration(snapshot, path, is_live)?,
+            None => join_parts(snapshot),
         }
+        match &self.env_file {
+            Some(name) if !(is_live && snapshot.configurations.is_empty()) => {
+                self.add_environment(snapshot, name, version, node)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The documents of `-c` and the environment of `--env-file`, as they are.
+    ///
+    /// # Errors
+    ///
+    /// The user's or the environment's: a file cannot be read.
+    #[cfg(feature = "online")]
+    pub fn read(&self) -> Result<(Vec<RawFile>, Option<Environment>), Failure> {
+        let files = self.config.as_deref().map(offline::read_configuration).transpose()?.unwrap_or_default();
+        let mut sources = SourceMap::default();
+        let environment = self.env_file.as_deref().map(|name| read_environment(&mut sources, name)).transpose()?;
+        Ok((files, environment))
     }
 
     fn add_environment(
         &self,
         snapshot: &mut Snapshot,
         name: &str,
-        input: &InputOptions,
+        version: Option<PatroniVersion>,
         node: Option<&str>,
     ) -> Result<(), Failure> {
-        let mut text = String::new();
-        for file in offline::read(std::slice::from_ref(&name.to_owned()))? {
-            text = String::from_utf8(file.bytes)
-                .map_err(|_| Failure::new(format!("cannot read {name}: it is not UTF-8")))?;
-        }
-        let environment = Environment::read(&mut snapshot.sources, name, &text);
+        let environment = read_environment(&mut snapshot.sources, name)?;
         let is_asked = |configuration: &LocalConfiguration| node.is_none() || configuration.node.as_deref() == node;
         let last = snapshot.configurations.len().checked_sub(1).filter(|_| self.names_one());
         let asked = || (0..snapshot.configurations.len()).filter(|index| is_asked(&snapshot.configurations[*index]));
@@ -94,7 +100,7 @@ impl ConfigurationOptions {
             |version| LocalConfiguration::with_environment(files.clone(), environment.clone(), version);
         // The environment may hold the names of node and cluster, by which the release is found.
         let first = with_environment(PatroniVersion::newest());
-        let release = NodeConfiguration::new(snapshot, &first, input.one_release()?).version;
+        let release = NodeConfiguration::new(snapshot, &first, version).version;
         match place {
             Some(index) => snapshot.configurations[index] = with_environment(release),
             None => snapshot.configurations.push(with_environment(release)),
@@ -103,9 +109,23 @@ impl ConfigurationOptions {
     }
 }
 
+fn read_environment(sources: &mut SourceMap, name: &str) -> Result<Environment, Failure> {
+    let mut text = String::new();
+    for file in offline::read(std::slice::from_ref(&name.to_owned()))? {
+        text =
+            String::from_utf8(file.bytes).map_err(|_| Failure::new(format!("cannot read {name}: it is not UTF-8")))?;
+    }
+    Ok(Environment::read(sources, name, &text))
+}
+
 /// Reads a file, or the files of a directory that Patroni would read, as the configuration of one node.
-fn add_configuration(snapshot: &mut Snapshot, path: &str) -> Result<(), Failure> {
+fn add_configuration(snapshot: &mut Snapshot, path: &str, may_be_of_none: bool) -> Result<(), Failure> {
     let mut files = read_directory(snapshot, path)?;
+    let is_of_a_node =
+        |file: &LocalConfiguration| file.document.as_ref().is_none_or(|document| document.get("postgresql").is_some());
+    if may_be_of_none && !files.iter().any(is_of_a_node) {
+        return Ok(());
+    }
     let names: BTreeSet<&String> = files.iter().map(|file| &snapshot.sources.get(file.source).name).collect();
     let known = std::mem::take(&mut snapshot.configurations).into_iter();
     let known = known.filter(|known| !names.contains(&snapshot.sources.get(known.source).name));
@@ -126,7 +146,9 @@ fn read_directory(snapshot: &mut Snapshot, path: &str) -> Result<Vec<LocalConfig
 
 /// Joins the files of folders that are parts of one configuration: several *.yml files beside each other with settings of
 /// Patroni alone, at most one of which has a name and at most one a scope.
-fn join_parts(snapshot: &mut Snapshot) -> Result<(), Failure> {
+///
+/// Only such folders on disk are joined: parts that lie in an archive are judged one by one.
+fn join_parts(snapshot: &mut Snapshot) {
     let is_part = |name: &&str| name.ends_with(".yml") || name.ends_with(".yaml");
     let name_of = |file: &LocalConfiguration, snapshot: &Snapshot| snapshot.sources.get(file.source).name.clone();
     let known: BTreeSet<String> = snapshot.configurations.iter().map(|file| name_of(file, snapshot)).collect();
@@ -142,7 +164,8 @@ fn join_parts(snapshot: &mut Snapshot) -> Result<(), Failure> {
         if !is_of_one_node(snapshot.configurations.iter().filter(is_within)) {
             continue;
         }
-        let parts = read_directory(snapshot, if candidate.is_empty() { "." } else { &candidate })?;
+        let folder_name = if candidate.is_empty() { "." } else { &candidate };
+        let Ok(parts) = read_directory(snapshot, folder_name) else { continue };
         if !are_parts(&parts, |file| known.contains(&name_of(file, snapshot))) {
             continue;
         }
@@ -155,7 +178,6 @@ fn join_parts(snapshot: &mut Snapshot) -> Result<(), Failure> {
         let place = place.unwrap_or_default().min(snapshot.configurations.len());
         snapshot.configurations.insert(place, LocalConfiguration::of_files(parts[0].source, parts));
     }
-    Ok(())
 }
 
 /// Whether at most one of the files holds a name, and at most one a scope.

@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use clap::Args;
-use patrolint::input::offline;
+#[cfg(feature = "online")]
+use patrolint::capture::Scale;
+use patrolint::input::{RawFile, offline};
 use patrolint::model::postgresql::version::PostgresVersion;
 use patrolint::model::snapshot::{ClusterSnapshot, Snapshot, SnapshotError};
 use patrolint::model::version::{PatroniVersion, VersionError};
 
 use crate::cli::Failure;
+use crate::cli::configuration_options::ConfigurationOptions;
+#[cfg(feature = "online")]
+use crate::cli::online_options::OnlineOptions;
 
 /// Options of every command that reads a cluster.
 #[derive(Clone, Debug, Args)]
@@ -21,6 +26,13 @@ pub struct InputOptions {
 
     #[command(flatten)]
     pub choice: ClusterChoice,
+
+    #[command(flatten)]
+    pub configuration: ConfigurationOptions,
+
+    #[cfg(feature = "online")]
+    #[command(flatten)]
+    pub online: OnlineOptions,
 }
 
 /// Options that choose among clusters and releases.
@@ -82,7 +94,16 @@ impl InputOptions {
     ///
     /// Those of [`Self::load`], and any of [`Snapshot::problems`].
     pub fn load_whole(&self) -> Result<Snapshot, Failure> {
-        let snapshot = self.load()?;
+        self.load_whole_of(None)
+    }
+
+    /// Like [`Self::load_whole`]; `node` is the one that the environment of `--env-file` is of.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::load_whole`].
+    pub fn load_whole_of(&self, node: Option<&str>) -> Result<Snapshot, Failure> {
+        let snapshot = self.load_of(node)?;
         match snapshot.problems.first() {
             Some(problem) => Err(problem.clone().into()),
             None => Ok(snapshot),
@@ -95,7 +116,50 @@ impl InputOptions {
     ///
     /// Those of [`ClusterChoice::load`].
     pub fn load(&self) -> Result<Snapshot, Failure> {
-        self.choice.load(&self.paths)
+        self.load_of(None)
+    }
+
+    fn load_of(&self, node: Option<&str>) -> Result<Snapshot, Failure> {
+        let mut snapshot = self.read()?;
+        let version = self.one_release().unwrap_or_default();
+        self.configuration.add_to(&mut snapshot, self.is_live(), node, version)?;
+        Ok(snapshot)
+    }
+
+    /// The input without the configuration of `-c`.
+    fn read(&self) -> Result<Snapshot, Failure> {
+        #[cfg(feature = "online")]
+        if self.online.is_asked() {
+            let picture = self.online.take(&self.configuration, self.choice.scope.as_deref(), Scale::Verdicts)?;
+            let mut files = picture.files;
+            files.extend(offline::read(&self.paths)?);
+            return self.choice.assemble(files, &self.paths);
+        }
+        match self.paths.is_empty() && self.configuration.is_given() {
+            true => Ok(Snapshot::default()),
+            false => self.choice.load(&self.paths),
+        }
+    }
+
+    /// Whether a live cluster is looked at.
+    fn is_live(&self) -> bool {
+        #[cfg(feature = "online")]
+        return self.online.is_asked();
+        #[cfg(not(feature = "online"))]
+        return false;
+    }
+
+    /// Refuses an option that makes no sense for files.
+    ///
+    /// # Errors
+    ///
+    /// The user's: no live cluster is looked at, and `option` is of no use without one.
+    #[cfg(feature = "online")]
+    pub fn need_online(&self, option: &str) -> Result<(), Failure> {
+        match self.is_live() {
+            true => Ok(()),
+            false => Err(Failure::new(format!("{option} needs a live cluster")).with_help("add --online or --dcs")),
+        }
     }
 
     /// The cluster that a question is about.
@@ -150,7 +214,12 @@ impl ClusterChoice {
                 "patroni.yml, a DCS dump (etcdctl get --prefix /service/ -w json), or a directory with several",
             ));
         }
-        let mut snapshot = Snapshot::assemble(offline::read(paths)?).map_err(|error| match error {
+        self.assemble(offline::read(paths)?, paths)
+    }
+
+    /// Puts files together, and of several clusters keeps the one asked for; `paths` are what the user named.
+    fn assemble(&self, files: Vec<RawFile>, paths: &[String]) -> Result<Snapshot, Failure> {
+        let mut snapshot = Snapshot::assemble(files).map_err(|error| match error {
             SnapshotError::Nothing { help } => {
                 let paths = paths.join(", ");
                 Failure::new(format!("{paths}: no Patroni configuration, DCS dump or REST answer found"))

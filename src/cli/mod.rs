@@ -1,11 +1,15 @@
 //! The command line: arguments in, exit code out, one file per subcommand. No analysis here.
 
+#[cfg(feature = "online")]
+mod capture;
 mod check;
 mod completions;
 mod configuration_options;
 mod diff;
 mod explain;
 mod input_options;
+#[cfg(feature = "online")]
+mod online_options;
 mod output_options;
 mod predict;
 mod quorum;
@@ -13,13 +17,18 @@ mod rule_options;
 mod rules;
 mod schema;
 mod show;
+#[cfg(feature = "online")]
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use patrolint::report::monitoring::State;
 use patrolint::report::terminal::printable;
+
+use crate::cli::output_options::VerdictOutput;
 
 /// Runs the command line and tells how it went. Errors are printed to standard error.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
@@ -38,14 +47,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Diff(arguments) => diff::run(arguments),
         Command::Quorum(arguments) => quorum::run(arguments),
         Command::Show(arguments) => show::run(arguments),
+        #[cfg(feature = "online")]
+        Command::Capture(arguments) => capture::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Rules(arguments) => rules::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Completions(arguments) => completions::run(arguments),
     };
-    result.unwrap_or_else(|failure| {
-        failure.print();
-        Exit::Failed
+    result.unwrap_or_else(|failure| match arguments.command.verdict_output() {
+        Some(output) => output.fail(&failure),
+        None => {
+            failure.print();
+            Exit::Failed
+        }
     })
 }
 
@@ -68,10 +82,24 @@ enum Command {
     Diff(diff::Arguments),
     Quorum(quorum::Arguments),
     Show(show::Arguments),
+    #[cfg(feature = "online")]
+    Capture(capture::Arguments),
     Explain(explain::Arguments),
     Rules(rules::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
+}
+
+impl Command {
+    /// The output options of a command whose answer is a verdict.
+    fn verdict_output(&self) -> Option<&VerdictOutput> {
+        match self {
+            Self::Check(arguments) => Some(arguments.output()),
+            Self::Predict(arguments) => Some(arguments.output()),
+            Self::Quorum(arguments) => Some(arguments.output()),
+            _ => None,
+        }
+    }
 }
 
 const EXIT_CODES: &str = "\
@@ -88,6 +116,18 @@ pub enum Exit {
     Failed = 2,
     /// What was asked could not be judged.
     Unjudged = 3,
+}
+
+impl Exit {
+    /// The exit code of a Nagios plugin: 0 ok, 1 warning, 2 critical, 3 unknown.
+    fn of_state(state: State) -> Self {
+        match state {
+            State::Ok => Self::Clean,
+            State::Warning => Self::Findings,
+            State::Critical => Self::Failed,
+            State::Unknown => Self::Unjudged,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -116,12 +156,28 @@ impl Failure {
 
     /// Prints `error: …` and, if there is one, `help: …` to standard error.
     pub fn print(&self) {
-        let mut text = format!("error: {}\n", printable(&self.message));
+        self.print_as("error");
+    }
+
+    /// Prints `warning: …` for what does not stop the work.
+    #[cfg_attr(not(feature = "online"), expect(dead_code, reason = "a live cluster alone needs it"))]
+    pub fn warn(&self) {
+        self.print_as("warning");
+    }
+
+    fn print_as(&self, kind: &str) {
+        let mut text = format!("{kind}: {}\n", printable(&self.message));
         if let Some(help) = &self.help {
             text.push_str(&format!("help: {}\n", printable(help)));
         }
         // Nobody is left to be told when standard error cannot be written.
         let _ = io::stderr().write_all(text.as_bytes());
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.message)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Where the report goes and how it looks.
 
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 
 use clap::{Args, ValueEnum};
+use patrolint::report::monitoring::{Service, State, write_nagios, write_prometheus};
 use patrolint::report::terminal::Look;
 
-use crate::cli::Failure;
+use crate::cli::{Exit, Failure};
 
 /// Options of every command that prints a report.
 #[derive(Debug, Args)]
@@ -17,6 +19,118 @@ pub struct OutputOptions {
 
     #[command(flatten)]
     pub destination: Destination,
+}
+
+/// Options of the commands whose answer is a verdict, which monitoring systems take, too.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct VerdictOutput {
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t = VerdictFormat::Text)]
+    pub format: VerdictFormat,
+
+    #[command(flatten)]
+    pub destination: Destination,
+}
+
+/// The forms of a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum VerdictFormat {
+    /// For people
+    Text,
+    /// For programs; a versioned contract
+    Json,
+    /// The output and the exit code of a Nagios plugin
+    Nagios,
+    /// Metrics for the textfile collector of Prometheus' node exporter
+    Prometheus,
+}
+
+/// What a command has to say.
+pub struct Answer {
+    /// The report.
+    pub out: Vec<u8>,
+    /// The exit code.
+    pub exit: Exit,
+    /// The exit code that a report for people would have.
+    #[cfg_attr(not(feature = "online"), expect(dead_code, reason = "a live cluster alone needs it"))]
+    pub verdict: Exit,
+    /// The verdict without what changes all the time, such as positions.
+    #[cfg_attr(not(feature = "online"), expect(dead_code, reason = "a live cluster alone needs it"))]
+    pub essence: String,
+}
+
+impl VerdictOutput {
+    /// How text is laid out where it goes.
+    pub fn look(&self) -> Look {
+        self.destination.look()
+    }
+
+    /// Whether people read it.
+    #[cfg_attr(not(feature = "online"), expect(dead_code, reason = "a live cluster alone needs it"))]
+    pub fn is_text(&self) -> bool {
+        self.format == VerdictFormat::Text
+    }
+
+    /// Whether a file is written.
+    #[cfg_attr(not(feature = "online"), expect(dead_code, reason = "a live cluster alone needs it"))]
+    pub fn has_file(&self) -> bool {
+        self.destination.output.is_some()
+    }
+
+    /// The report of a service for monitoring, and the exit code that goes with it; `None`: another form is asked for.
+    pub fn monitored(&self, service: impl FnOnce() -> Service, exit: Exit) -> Option<(Vec<u8>, Exit)> {
+        let mut out = Vec::new();
+        let (written, exit) = match self.format {
+            VerdictFormat::Text | VerdictFormat::Json => return None,
+            VerdictFormat::Nagios => {
+                let service = service();
+                (write_nagios(&service, &mut out), Exit::of_state(service.state))
+            }
+            VerdictFormat::Prometheus => (write_prometheus(&service(), &mut out), exit),
+        };
+        written.expect("writing to memory does not fail");
+        Some((out, exit))
+    }
+
+    /// Writes the whole report.
+    ///
+    /// # Errors
+    ///
+    /// As [`Destination::deliver`].
+    pub fn deliver(&self, report: &[u8]) -> Result<(), Failure> {
+        self.destination.deliver(report)
+    }
+
+    /// Writes the report and gives the exit code.
+    ///
+    /// # Errors
+    ///
+    /// As [`Destination::deliver`].
+    pub fn deliver_answer(&self, answer: &Answer) -> Result<Exit, Failure> {
+        self.deliver(&answer.out)?;
+        Ok(answer.exit)
+    }
+
+    /// Tells of a failure in the form that was asked for, and gives the exit code.
+    pub fn fail(&self, failure: &Failure) -> Exit {
+        failure.print();
+        if self.format != VerdictFormat::Nagios {
+            return Exit::Failed;
+        }
+        let service = Service {
+            scope: String::new(),
+            state: State::Unknown,
+            summary: failure.to_string(),
+            details: Vec::new(),
+            metrics: Vec::new(),
+        };
+        let mut out = Vec::new();
+        write_nagios(&service, &mut out).expect("writing to memory does not fail");
+        // Nobody is left to be told when standard output cannot be written either.
+        let _ = self.deliver(&out);
+        Exit::Unjudged
+    }
 }
 
 /// Where a report goes.
@@ -89,12 +203,26 @@ impl Destination {
     /// The environment's: the file or standard output cannot be written. A reader that went away is none.
     pub fn deliver(&self, report: &[u8]) -> Result<(), Failure> {
         match &self.output {
-            Some(name) => {
-                std::fs::write(name, report).map_err(|error| Failure::new(format!("cannot write {name}: {error}")))
-            }
+            Some(name) => replace(name, report).map_err(|error| Failure::new(format!("cannot write {name}: {error}"))),
             None => print(report),
         }
     }
+}
+
+/// Writes a file so that whoever reads it sees the old content or the new one, and nothing between.
+fn replace(name: &str, content: &[u8]) -> io::Result<()> {
+    let is_special = fs::symlink_metadata(name).is_ok_and(|metadata| !metadata.is_file());
+    if is_special {
+        return fs::write(name, content);
+    }
+    let beside = format!("{name}.{}.tmp", std::process::id());
+    let written = fs::write(&beside, content).and_then(|()| match fs::metadata(name) {
+        Ok(metadata) => fs::set_permissions(&beside, metadata.permissions()),
+        Err(_) => Ok(()),
+    });
+    written.and_then(|()| fs::rename(&beside, name)).inspect_err(|_| {
+        let _ = fs::remove_file(&beside);
+    })
 }
 
 impl ColorOption {

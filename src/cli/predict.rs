@@ -7,11 +7,14 @@ use patrolint::decision::prediction::{Options, Prediction, Question, Verdict, Vi
 use patrolint::model::snapshot::ClusterSnapshot;
 use patrolint::model::time::{ParsedTime, parse_time};
 use patrolint::model::version::PatroniVersion;
+use patrolint::report::monitoring;
 use patrolint::report::prediction::{json, releases, text};
 use patrolint::rules::registry::Registry;
 
 use crate::cli::input_options::{InputOptions, Release};
-use crate::cli::output_options::{Format, OutputOptions};
+use crate::cli::output_options::{Answer, VerdictFormat, VerdictOutput};
+#[cfg(feature = "online")]
+use crate::cli::watch::{self, WatchOption};
 use crate::cli::{Exit, Failure};
 
 /// Say what Patroni would do: refuse or not, at which gate, why, and who would win
@@ -122,7 +125,22 @@ struct CommonOptions {
     now: Option<String>,
 
     #[command(flatten)]
-    output: OutputOptions,
+    output: VerdictOutput,
+
+    #[cfg(feature = "online")]
+    #[command(flatten)]
+    watch: WatchOption,
+
+    /// Ask again until the verdict is this one, at most for --timeout: exit code 0 if it comes to that, else 1
+    #[cfg(feature = "online")]
+    #[arg(long, value_enum, value_name = "VERDICT", conflicts_with = "watch", help_heading = "Live cluster")]
+    wait_for: Option<Awaited>,
+
+    /// How long --wait-for waits
+    #[cfg(feature = "online")]
+    #[arg(long, value_name = "SECONDS", default_value = "300", requires = "wait_for", help_heading = "Live cluster",
+          value_parser = crate::cli::online_options::seconds)]
+    timeout: std::time::Duration,
 
     /// Also show the race and the vote count when nothing is refused
     #[arg(short, long, help_heading = "Output")]
@@ -169,7 +187,45 @@ fn nodes_and_paths(nodes: &[String], input: &InputOptions) -> (Vec<String>, Inpu
     (nodes, InputOptions { paths, ..input.clone() })
 }
 
+/// A verdict to wait for.
+#[cfg(feature = "online")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Awaited {
+    /// Every gate lets it through
+    Accepted,
+    /// A gate refuses
+    Refused,
+}
+
+impl Arguments {
+    /// Where and how it is printed.
+    pub fn output(&self) -> &VerdictOutput {
+        match &self.action {
+            Action::Switchover(arguments) => &arguments.common.output,
+            Action::Failover(arguments) => &arguments.common.output,
+            Action::Crash(arguments) => &arguments.common.output,
+        }
+    }
+}
+
+#[cfg(feature = "online")]
 fn answer(question: Question, common: &CommonOptions, input: &InputOptions) -> Result<Exit, Failure> {
+    let once = || answer_once(&question, common, input);
+    let Some(awaited) = common.wait_for else { return common.watch.run(input, &common.output, once) };
+    input.need_online("--wait-for")?;
+    let exit = match awaited {
+        Awaited::Accepted => Exit::Clean,
+        Awaited::Refused => Exit::Findings,
+    };
+    watch::wait(common.timeout, &common.output, |answer| answer.verdict == exit, once)
+}
+
+#[cfg(not(feature = "online"))]
+fn answer(question: Question, common: &CommonOptions, input: &InputOptions) -> Result<Exit, Failure> {
+    common.output.deliver_answer(&answer_once(&question, common, input)?)
+}
+
+fn answer_once(question: &Question, common: &CommonOptions, input: &InputOptions) -> Result<Answer, Failure> {
     let now = match &common.now {
         None => None,
         Some(text) => match parse_time(text) {
@@ -182,7 +238,7 @@ fn answer(question: Question, common: &CommonOptions, input: &InputOptions) -> R
     };
     let snapshot = input.load_whole()?;
     let cluster = input.only_cluster(&snapshot)?;
-    if let Question::Crash { nodes } = &question {
+    if let Question::Crash { nodes } = question {
         let is_known = |node: &str| {
             cluster.rest.contains_key(node)
                 || cluster.dcs.as_ref().is_some_and(|dcs| dcs.keys.contains_key(&format!("members/{node}")))
@@ -192,20 +248,26 @@ fn answer(question: Question, common: &CommonOptions, input: &InputOptions) -> R
         }
     }
     if input.choice.patroni_version == Some(Release::All) {
-        return answer_for_all(cluster, &question, now, common);
+        return answer_for_all(cluster, question, now, common);
     }
-    let prediction = predict(cluster, &question, Options { version: input.one_release()?, now });
+    let prediction = predict(cluster, question, Options { version: input.one_release()?, now });
     let registry = Registry::builtin();
     let bug = prediction.known_bug.as_ref().and_then(|bug| registry.find(bug.slug));
     let code = bug.map(|rule| rule.code());
+    let verdict = exit(&prediction);
+    let evaluation = &prediction.evaluation;
+    let because: Vec<_> = evaluation.gates.iter().map(|gate| (gate.verdict, gate.reached)).collect();
+    let essence = format!("{verdict:?} {:?} {because:?}", evaluation.winners);
+    if let Some((out, exit)) = common.output.monitored(|| monitoring::prediction::service(&prediction), verdict) {
+        return Ok(Answer { out, exit, verdict, essence });
+    }
     let mut out = Vec::new();
     let written = match common.output.format {
-        Format::Text => text::write(&prediction, code, common.verbose, common.output.look(), &mut out),
-        Format::Json => json::write(&prediction, code, &mut out),
+        VerdictFormat::Json => json::write(&prediction, code, &mut out),
+        _ => text::write(&prediction, code, common.verbose, common.output.look(), &mut out),
     };
     written.expect("writing to memory does not fail");
-    common.output.deliver(&out)?;
-    Ok(exit(&prediction))
+    Ok(Answer { out, exit: verdict, verdict, essence })
 }
 
 /// One row per group of releases that answer alike.
@@ -214,25 +276,29 @@ fn answer_for_all(
     question: &Question,
     now: Option<f64>,
     common: &CommonOptions,
-) -> Result<Exit, Failure> {
+) -> Result<Answer, Failure> {
     let newest = Options { version: Some(PatroniVersion::newest()), now };
     let missing = predict(cluster, question, newest).depends_on;
     if let Some(dependency) = missing.first() {
         Failure::new(format!("it depends on what the input lacks: {}", dependency.fact))
             .with_help(dependency.how_to_tell.clone())
             .print();
-        return Ok(Exit::Unjudged);
+        let (exit, essence) = (Exit::Unjudged, dependency.fact.clone());
+        return Ok(Answer { out: Vec::new(), exit, verdict: exit, essence });
     }
     let (groups, changes) = across_releases(cluster, question, newest);
     let mut out = Vec::new();
     let written = match common.output.format {
-        Format::Text => releases::write_text(&cluster.scope, &groups, &changes, common.output.look(), &mut out),
-        Format::Json => releases::write_json(&cluster.scope, &groups, &changes, &mut out),
+        VerdictFormat::Text => releases::write_text(&cluster.scope, &groups, &changes, common.output.look(), &mut out),
+        VerdictFormat::Json => releases::write_json(&cluster.scope, &groups, &changes, &mut out),
+        VerdictFormat::Nagios | VerdictFormat::Prometheus => {
+            return Err(Failure::new("--patroni-version all is no verdict for a monitoring system"));
+        }
     };
     written.expect("writing to memory does not fail");
-    common.output.deliver(&out)?;
-    let all_accept = groups.iter().all(|group| group.evaluation.accepted);
-    Ok(if all_accept { Exit::Clean } else { Exit::Findings })
+    let accepted: Vec<bool> = groups.iter().map(|group| group.evaluation.accepted).collect();
+    let exit = if accepted.iter().all(|accepted| *accepted) { Exit::Clean } else { Exit::Findings };
+    Ok(Answer { out, exit, verdict: exit, essence: format!("{accepted:?}") })
 }
 
 fn exit(prediction: &Prediction) -> Exit {

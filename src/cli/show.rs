@@ -7,7 +7,6 @@ use patrolint::model::version::PatroniVersion;
 use patrolint::report::configuration::{Shown, json, yaml};
 use patrolint::report::terminal::Look;
 
-use crate::cli::configuration_options::ConfigurationOptions;
 use crate::cli::input_options::InputOptions;
 use crate::cli::output_options::Destination;
 use crate::cli::{Exit, Failure};
@@ -30,9 +29,6 @@ enum What {
 struct ConfigArguments {
     #[command(flatten)]
     input: InputOptions,
-
-    #[command(flatten)]
-    configuration: ConfigurationOptions,
 
     /// The node to show, when the input holds several
     #[arg(long, value_name = "NAME", help_heading = "Input")]
@@ -96,7 +92,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 fn show_config(arguments: &ConfigArguments) -> Result<Exit, Failure> {
     let version = arguments.input.one_release()?;
-    let snapshot = arguments.configuration.load_whole(&arguments.input, arguments.node.as_deref())?;
+    let snapshot = arguments.input.load_whole_of(arguments.node.as_deref())?;
     let nodes = arguments.nodes(&snapshot, version)?;
     if nodes.is_empty() {
         Failure::new("the input holds no configuration file of Patroni").print();
@@ -129,7 +125,7 @@ impl ConfigArguments {
         version: Option<PatroniVersion>,
     ) -> Result<Vec<NodeConfiguration<'a>>, Failure> {
         let mut found = nodes(snapshot, version);
-        if self.configuration.names_one() {
+        if self.input.configuration.names_one() {
             found = found.pop().into_iter().collect();
         }
         if let Some(name) = &self.node {

@@ -1,6 +1,8 @@
-//! Reads bytes: the only folder that touches disk, standard input, clock or environment. Knows no format.
+//! Reads bytes: the only folder that touches disk, standard input, network, clock or environment. Knows no format.
 
 pub mod offline;
+#[cfg(feature = "online")]
+pub mod online;
 pub mod source_map;
 
 /// A file as it was read, not yet understood.

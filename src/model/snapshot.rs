@@ -77,6 +77,8 @@ pub struct Dcs {
     pub servers: Vec<DcsServer>,
     /// What the dump itself says is missing in it, in words: then a key that is not there may yet exist.
     pub incomplete: Option<String>,
+    /// Why what it holds may not be so, in words: it was read without the consent of a majority, say.
+    pub doubts: Vec<String>,
 }
 
 /// One key of the DCS.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::input::source_map::{Position, SourceId, SourceMap};
 use crate::input::{RawFile, Unread};
 use crate::parse::dump::paths::{self, Stat};
-use crate::parse::dump::{DcsKind, DcsServer, KeyDump, KeyPath, MAX_VALUES, Malformed, consul, etcd2, etcd3};
+use crate::parse::dump::{DcsKind, DcsServer, KeyDump, KeyPath, MAX_VALUES, Malformed, consul, etcd2, etcd3, reading};
 use crate::parse::tree::{Mapping, Node, Value};
 use crate::parse::{json, secrets, yaml};
 
@@ -457,6 +457,12 @@ fn of_json(hints: &Hints<'_>, text: &str, mut trees: Vec<Node>) -> Result<Conten
     if let Some(servers) = etcd3::read_servers(&tree) {
         return Ok(Content::Servers(servers));
     }
+    if let Some(dump) = reading::read_keys(&tree) {
+        return keys("what patrolint read from a DCS", text, dump);
+    }
+    if let Some(servers) = reading::read_servers(&tree) {
+        return Ok(Content::Servers(servers));
+    }
     if let Some(stats) = paths::read_stats(&tree) {
         return Ok(Content::Stats(stats));
     }
@@ -536,14 +542,7 @@ fn of_list(hints: &Hints<'_>, text: &str, tree: Node) -> Result<Content, Problem
 
 fn capture(mapping: &Mapping, scope: String) -> Capture {
     let string = |name: &str| mapping.get(name).and_then(Node::as_str);
-    let dcs = match string("dcs") {
-        Some("etcd3") => DcsKind::Etcd3,
-        Some("etcd") => DcsKind::Etcd2,
-        Some("zookeeper" | "exhibitor") => DcsKind::ZooKeeper,
-        Some("consul") => DcsKind::Consul,
-        Some("kubernetes") => DcsKind::Kubernetes,
-        _ => DcsKind::Unknown,
-    };
+    let dcs = string("dcs").and_then(DcsKind::of_section).unwrap_or(DcsKind::Unknown);
     let nodes = mapping.get("nodes").and_then(Node::as_mapping);
     let nodes = nodes.into_iter().flat_map(Mapping::effective).filter_map(|entry| entry.key.as_str());
     let nodes = nodes.map(str::to_owned).collect();

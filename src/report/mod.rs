@@ -11,6 +11,7 @@ pub mod diff;
 mod excerpt;
 pub mod json_schema;
 pub mod key_table;
+pub mod monitoring;
 pub mod page;
 pub mod palette;
 pub mod prediction;

@@ -18,6 +18,7 @@ use crate::model::snapshot::{
     ClusterSnapshot, Dcs, DcsKey, DcsKind, LocalConfiguration, MadeOf, RawValue, RestAnswer, Snapshot,
 };
 use crate::model::version::PatroniVersion;
+use crate::parse::dump::reading::read_servers;
 use crate::parse::tree::{Node, Value};
 use crate::parse::{json, secrets, yaml};
 
@@ -104,10 +105,19 @@ impl Example {
                     Some(name) => (name, Some("it holds fewer keys than it tells of".to_owned())),
                     None => (name.as_str(), None),
                 };
+                let (name, doubts) = match name.strip_suffix(" doubted") {
+                    Some(name) => (name, vec!["/service/demo/leader changed while it was read".to_owned()]),
+                    None => (name, Vec::new()),
+                };
                 let keys = text.lines().filter_map(|line| line.split_once(' '));
                 let keys = keys.map(|(key, value)| (key.to_owned(), dcs_key(&mut snapshot.sources, name, key, value)));
                 let keys = keys.collect();
-                cluster.dcs = Some(Dcs { kind: DcsKind::Etcd3, revision: None, keys, servers: Vec::new(), incomplete });
+                cluster.dcs =
+                    Some(Dcs { kind: DcsKind::Etcd3, revision: None, keys, servers: Vec::new(), incomplete, doubts });
+            } else if name == "servers" {
+                let (_, json) = parsed_json(&mut snapshot.sources, name, text);
+                let servers = json.as_ref().and_then(read_servers);
+                cluster.dcs.iter_mut().for_each(|dcs| dcs.servers = servers.clone().unwrap_or_default());
             } else if let Some(member) = name.strip_prefix("rest:") {
                 let (member, answer) = match member.strip_suffix(" unreachable") {
                     Some(member) => (member, RestAnswer::Unreachable { reason: text.trim().to_owned() }),

@@ -13,6 +13,7 @@ use crate::model::config::global::{DEFAULT_LOOP_WAIT, DEFAULT_RETRY_TIMEOUT, DEF
 use crate::model::postgresql::version::PostgresVersion;
 use crate::model::snapshot::{ClusterSnapshot, DcsKind, LocalConfiguration, RestAnswer, Snapshot};
 use crate::model::version::PatroniVersion;
+use crate::parse::dump::DcsServer;
 use crate::parse::python;
 use crate::parse::tree::{self, Mapping, Node};
 use crate::rules::expression;
@@ -365,6 +366,10 @@ impl<'a> Scene<'a> {
         if let Some(reason) = cluster.dcs.as_ref().and_then(|dcs| dcs.incomplete.as_ref()) {
             put("dump_lacks", reason.clone().into());
         }
+        if let Some(dcs) = &cluster.dcs {
+            put("dcs_doubts", dcs.doubts.iter().map(String::as_str).collect());
+            put("dcs_servers", dcs.servers.iter().map(server_value).collect());
+        }
         let kind = match cluster.dcs.as_ref().map(|dcs| dcs.kind) {
             Some(DcsKind::Etcd3) => "etcd3",
             Some(DcsKind::Etcd2) => "etcd",
@@ -659,4 +664,19 @@ pub fn value(node: &Node) -> Value {
         }
         tree::Value::Secret(_) => Value::from("***"),
     }
+}
+
+/// A server of the DCS as expressions see it.
+fn server_value(server: &DcsServer) -> Value {
+    Value::from_pairs([
+        ("endpoint", Value::from(server.endpoint.as_str())),
+        ("version", Value::from(server.version.clone())),
+        ("is_leader", Value::from(server.is_leader)),
+        ("database_bytes", Value::from(server.database_bytes)),
+        ("database_bytes_in_use", Value::from(server.database_bytes_in_use)),
+        ("alarms", server.alarms.iter().map(String::as_str).collect()),
+        ("latency_ms", Value::from(server.latency_ms)),
+        ("clock_ahead_seconds", Value::from(server.clock_ahead_seconds)),
+        ("error", Value::from(server.error.clone())),
+    ])
 }

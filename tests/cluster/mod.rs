@@ -36,7 +36,14 @@ pub fn cluster(scenario: &Value) -> ClusterSnapshot {
     ClusterSnapshot {
         namespace: "service".to_owned(),
         scope: "demo".to_owned(),
-        dcs: Some(Dcs { kind: DcsKind::Etcd3, revision: None, keys, servers: Vec::new(), incomplete: None }),
+        dcs: Some(Dcs {
+            kind: DcsKind::Etcd3,
+            revision: None,
+            keys,
+            servers: Vec::new(),
+            incomplete: None,
+            doubts: Vec::new(),
+        }),
         rest: object("rest").iter().map(|(name, value)| (name.clone(), answer(value))).collect(),
         ..ClusterSnapshot::default()
     }

@@ -1,4 +1,6 @@
-//! Files, directories and standard input, read whole; bounded in depth, number and size.
+//! Files, directories, archives and standard input, read whole; bounded in depth, number and size.
+
+mod archive;
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -133,7 +135,10 @@ impl Reader {
 
     fn named(&mut self, name: &str, bytes: Option<Vec<u8>>) -> Result<(), InputError> {
         let bytes = bytes.ok_or_else(|| InputError::FileTooLarge { name: name.to_owned() })?;
-        self.keep(RawFile { name: name.to_owned(), bytes, named: true, unread: None })
+        match archive::files(name, &bytes)? {
+            Some(files) => files.into_iter().try_for_each(|file| self.keep(file)),
+            None => self.keep(RawFile { name: name.to_owned(), bytes, named: true, unread: None }),
+        }
     }
 
     /// Reads the entries of a directory; `above` holds the real paths of the directories on the way to it.

@@ -345,7 +345,14 @@ impl Assembly {
             let ttl_seconds = key.ttl_seconds.or_else(of_lease);
             keys.insert(name, DcsKey { source, value: RawValue(value), json, revision, lease, ttl_seconds });
         }
-        Dcs { kind, revision: part.revision, keys, servers: Vec::new(), incomplete: part.incomplete }
+        Dcs {
+            kind,
+            revision: part.revision,
+            keys,
+            servers: Vec::new(),
+            incomplete: part.incomplete,
+            doubts: part.doubts,
+        }
     }
 
     /// What the files beside a dump tell of its kind.
@@ -464,8 +471,8 @@ impl Assembly {
             let nearest = self.nearest(&file);
             match nearest.as_slice() {
                 [only] if self.snapshot.clusters[*only].dcs.is_none() => {
-                    let KeyDump { kind, revision, incomplete, .. } = dump;
-                    let dcs = Dcs { kind, revision, keys: BTreeMap::new(), servers: Vec::new(), incomplete };
+                    let KeyDump { kind, revision, incomplete, doubts, .. } = dump;
+                    let dcs = Dcs { kind, revision, keys: BTreeMap::new(), servers: Vec::new(), incomplete, doubts };
                     self.snapshot.clusters[*only].dcs = Some(dcs);
                 }
                 _ => self.problem(&file, "it holds no keys; was the prefix right?"),
@@ -580,6 +587,7 @@ struct Part {
     revision: Option<u64>,
     keys: BTreeMap<String, DumpedKey>,
     incomplete: Option<String>,
+    doubts: Vec<String>,
 }
 
 impl Part {
@@ -620,6 +628,7 @@ fn split(file: &str, dump: KeyDump, scopes: &BTreeSet<String>) -> BTreeMap<Clust
             revision: dump.revision,
             keys: BTreeMap::new(),
             incomplete: dump.incomplete.clone(),
+            doubts: dump.doubts.clone(),
         });
         part.keys.insert(name.to_owned(), key);
     }

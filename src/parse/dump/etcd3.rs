@@ -225,15 +225,31 @@ pub fn read_servers(document: &Node) -> Option<Vec<DcsServer>> {
         let server = |member: &Node| {
             let url = member.get("clientURLs").and_then(Node::as_sequence).and_then(|urls| urls.first());
             let endpoint = url.or_else(|| member.get("name"))?.as_str()?.to_owned();
-            Some(DcsServer { endpoint, version: None })
+            let name = member.get("name").and_then(Node::as_str).map(str::to_owned);
+            Some(DcsServer { endpoint, name, ..DcsServer::default() })
         };
         return members.as_sequence()?.iter().map(server).collect();
     }
     let server = |item: &Node| {
-        let version = item.get("Status")?.get("version").and_then(Node::as_str).map(str::to_owned);
-        Some(DcsServer { endpoint: item.get("Endpoint")?.as_str()?.to_owned(), version })
+        let status = item.get("Status")?;
+        let (own, leader) = (unsigned(status.at(&["header", "member_id"])), unsigned(status.get("leader")));
+        let errors = status.get("errors").and_then(Node::as_sequence).unwrap_or_default();
+        Some(DcsServer {
+            endpoint: item.get("Endpoint")?.as_str()?.to_owned(),
+            version: status.get("version").and_then(Node::as_str).map(str::to_owned),
+            is_leader: own.and(leader).map(|leader| own == Some(leader)),
+            database_bytes: unsigned(status.get("dbSize")),
+            database_bytes_in_use: unsigned(status.get("dbSizeInUse")),
+            alarms: errors.iter().filter_map(Node::as_str).map(|error| alarm(error).to_owned()).collect(),
+            ..DcsServer::default()
+        })
     };
     document.as_sequence().filter(|items| !items.is_empty())?.iter().map(server).collect()
+}
+
+/// An alarm's name out of what etcd writes of it, such as `memberID:77 alarm:NOSPACE`.
+fn alarm(text: &str) -> &str {
+    text.split_once("alarm:").map_or(text, |(_, name)| name.trim())
 }
 
 #[cfg(test)]
@@ -373,12 +389,20 @@ mod tests {
         assert_eq!(read_leases(&[line, gateway]), Some(vec![lease("843", 17), lease("844", -1)]));
         assert_eq!(read_leases(&[tree("{}")]), None);
         let status = tree(r#"[{"Endpoint":"http://a:2379","Status":{"version":"3.4.23"}}]"#);
-        let server = DcsServer { endpoint: "http://a:2379".to_owned(), version: Some("3.4.23".to_owned()) };
-        assert_eq!(read_servers(&status), Some(vec![server]));
+        let server = |server| Some(vec![DcsServer { endpoint: "http://a:2379".to_owned(), ..server }]);
+        let version = Some("3.4.23".to_owned());
+        assert_eq!(read_servers(&status), server(DcsServer { version: version.clone(), ..DcsServer::default() }));
+        let status = tree(
+            r#"[{"Endpoint":"http://a:2379","Status":{"header":{"member_id":7},"version":"3.4.23","dbSize":36864,"leader":7,
+                "errors":["memberID:7 alarm:NOSPACE"]}}]"#,
+        );
+        let (is_leader, alarms) = (Some(true), vec!["NOSPACE".to_owned()]);
+        let told = DcsServer { version, is_leader, database_bytes: Some(36864), alarms, ..DcsServer::default() };
+        assert_eq!(read_servers(&status), server(told));
         let members =
             tree(r#"{"header":{"cluster_id":1},"members":[{"ID":1,"name":"e1","clientURLs":["http://a:2379"]}]}"#);
-        let server = DcsServer { endpoint: "http://a:2379".to_owned(), version: None };
-        assert_eq!(read_servers(&members), Some(vec![server]));
+        let name = Some("e1".to_owned());
+        assert_eq!(read_servers(&members), server(DcsServer { name, ..DcsServer::default() }));
         assert_eq!(read_servers(&tree("[]")), None);
     }
 }

@@ -7,6 +7,7 @@ pub mod consul;
 pub mod etcd2;
 pub mod etcd3;
 pub mod paths;
+pub mod reading;
 
 use std::collections::BTreeMap;
 
@@ -35,13 +36,43 @@ pub enum DcsKind {
     Unknown,
 }
 
-/// One server of the DCS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One server of the DCS; what is not told is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DcsServer {
-    /// Its URL or name.
+    /// Its URL or address.
     pub endpoint: String,
-    /// Its version, if told.
+    /// Its name among the servers.
+    pub name: Option<String>,
+    /// Its version.
     pub version: Option<String>,
+    /// Whether it leads the others.
+    pub is_leader: Option<bool>,
+    /// Size of its database, in bytes.
+    pub database_bytes: Option<u64>,
+    /// How much of that is in use, in bytes.
+    pub database_bytes_in_use: Option<u64>,
+    /// Alarms that are raised, such as `NOSPACE`.
+    pub alarms: Vec<String>,
+    /// How long its answer took, in milliseconds.
+    pub latency_ms: Option<u64>,
+    /// How far its clock is ahead of that of whoever asked, in seconds.
+    pub clock_ahead_seconds: Option<i64>,
+    /// Why it did not answer.
+    pub error: Option<String>,
+}
+
+impl DcsKind {
+    /// The kind that a section of Patroni's configuration stands for.
+    pub fn of_section(name: &str) -> Option<Self> {
+        match name {
+            "etcd3" => Some(Self::Etcd3),
+            "etcd" => Some(Self::Etcd2),
+            "zookeeper" | "exhibitor" => Some(Self::ZooKeeper),
+            "consul" => Some(Self::Consul),
+            "kubernetes" => Some(Self::Kubernetes),
+            _ => None,
+        }
+    }
 }
 
 /// How a dump is written; of two forms of the same dump the greater one tells more.
@@ -70,6 +101,8 @@ pub struct KeyDump {
     pub keys: BTreeMap<String, DumpedKey>,
     /// What is known to be missing in it, in words.
     pub incomplete: Option<String>,
+    /// Why what it holds may not be so, in words.
+    pub doubts: Vec<String>,
     /// Values counted so far, to keep below [`MAX_VALUES`].
     values: usize,
 }
@@ -121,7 +154,7 @@ pub struct Malformed {
 
 impl KeyDump {
     fn new(kind: DcsKind, form: Form) -> Self {
-        Self { kind, form, revision: None, keys: BTreeMap::new(), incomplete: None, values: 0 }
+        Self { kind, form, revision: None, keys: BTreeMap::new(), incomplete: None, doubts: Vec::new(), values: 0 }
     }
 
     /// Adds a key; `path` may lack the slash at the start. A path that ends in a slash is a directory and left out.
