@@ -101,7 +101,10 @@ def chosen(kept, releases):
             is_new = any(seen[feature] < TIMES for feature in shown)
             if index < RANDOM or is_new or scenario['id'] in RARE:
                 seen.update(shown)
-                lines.append(dump({'scenario': scenario, 'answers': changes(releases, answers)}))
+                line = dump({'scenario': scenario, 'answers': changes(releases, answers)})
+                # Python also writes infinities, which are no JSON.
+                if not re.search(r'[:,[](-?Infinity|NaN)[],}]', line):
+                    lines.append(line)
     for file in files:
         file.close()
     print(f'{len(lines):,} of {index + 1:,} scenarios show {len(seen):,} things')
