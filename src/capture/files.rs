@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::capture::members::Asked;
 use crate::capture::{Picture, Taken, Target};
@@ -16,6 +15,9 @@ use crate::parse::{json as parse_json, secrets};
 
 /// The source of trees that belong to no source map.
 const NOWHERE: SourceId = SourceId(u32::MAX);
+
+/// The file that describes the others of a folder.
+pub const MANIFEST: &str = "capture.json";
 
 /// Makes files.
 pub struct Writer<'a> {
@@ -57,7 +59,6 @@ impl Writer<'_> {
     }
 
     fn write_cluster(&self, name: &str, cluster: &Cluster<'_>, taken: &Taken, files: &mut Vec<RawFile>) {
-        let first = files.len();
         let mut add = |path: &str, text: String| {
             files.push(RawFile { name: format!("{name}/{path}"), bytes: text.into_bytes(), ..RawFile::default() });
         };
@@ -89,9 +90,9 @@ impl Writer<'_> {
         if !statuses.is_empty() {
             add("rest/status.json", pretty(&Value::Object(statuses)));
         }
-        let manifest = self.manifest(name, cluster, taken, &files[first..]);
+        let manifest = self.manifest(name, cluster, taken);
         files.push(RawFile {
-            name: format!("{name}/capture.json"),
+            name: format!("{name}/{MANIFEST}"),
             bytes: pretty(&manifest).into_bytes(),
             ..RawFile::default()
         });
@@ -118,8 +119,8 @@ impl Writer<'_> {
         })
     }
 
-    /// What the files are, where from, when, what failed, and their sums.
-    fn manifest(&self, name: &str, cluster: &Cluster<'_>, taken: &Taken, files: &[RawFile]) -> Value {
+    /// What was read, where from, when, and what failed.
+    fn manifest(&self, name: &str, cluster: &Cluster<'_>, taken: &Taken) -> Value {
         let (scope, group) = scope_and_group(name);
         let mut read = Vec::new();
         match &taken.keys {
@@ -137,11 +138,6 @@ impl Writer<'_> {
                 });
             }
         }
-        let sum = |file: &RawFile| {
-            let digest = Sha256::digest(&file.bytes);
-            let sum: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            (file.name[name.len() + 1..].to_owned(), Value::String(format!("sha256:{sum}")))
-        };
         json!({
             "patrolint_capture": 1,
             "patrolint_version": env!("CARGO_PKG_VERSION"),
@@ -153,7 +149,6 @@ impl Writer<'_> {
             "capture_ended": time(self.ended),
             "nodes": nodes,
             "read": read,
-            "files": files.iter().map(sum).collect::<Map<_, _>>(),
         })
     }
 }
@@ -248,7 +243,8 @@ fn file_name(name: &str) -> String {
     name.replace(['/', '\\', '\0'], "_").replace("..", "__")
 }
 
-fn pretty(value: &Value) -> String {
+/// JSON as people read it.
+pub fn pretty(value: &Value) -> String {
     let text = serde_json::to_string_pretty(value).expect("a tree of JSON can be written");
     text + "\n"
 }

@@ -1,11 +1,13 @@
 //! `patrolint capture`
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::Args;
-use patrolint::capture::{Scale, bundle};
+use patrolint::capture::{Picture, Scale, bundle};
 use patrolint::input::{RawFile, offline};
+use patrolint::model::snapshot::Snapshot;
 use patrolint::parse::secrets;
 
 use crate::cli::configuration_options::ConfigurationOptions;
@@ -56,17 +58,39 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return Err(Failure::new("a bundle is no text for a terminal").with_help("name a file with -o"));
     }
     let mut picture = arguments.online.take(&arguments.configuration, arguments.scope.as_deref(), Scale::Everything)?;
+    if let Some(file) = configuration(&arguments.configuration, &picture)? {
+        picture.files.push(file);
+    }
     if let Some(folder) = &arguments.include_logs {
         picture.files.extend(logs(folder)?);
     }
     let mut out = Vec::new();
-    bundle::write(&picture.files, picture.taken_at, &mut out).expect("writing to memory does not fail");
+    let count = picture.files.len();
+    bundle::write(picture.files, picture.taken_at, &mut out).expect("writing to memory does not fail");
     write(&arguments.output, &out)?;
     if arguments.output != "-" {
-        let count = picture.files.len();
         let _ = writeln!(io::stderr(), "{}: {count} files, {} KiB", arguments.output, out.len().div_ceil(1024));
     }
     Ok(if picture.failures.is_empty() { Exit::Clean } else { Exit::Findings })
+}
+
+/// The configuration of a node that `-c` names, secrets hidden, in the folder of its cluster.
+///
+/// One of several files is left out: as they lie in an archive nothing tells that they are parts of one.
+fn configuration(options: &ConfigurationOptions, picture: &Picture) -> Result<Option<RawFile>, Failure> {
+    let (mut files, _) = options.read()?;
+    let (Some(file), true) = (files.pop(), files.is_empty()) else { return Ok(None) };
+    let mut snapshot = Snapshot::default();
+    let read = snapshot.read_configuration(file);
+    if read.document.as_ref().is_none_or(|document| document.get("postgresql").is_none()) {
+        return Ok(None);
+    }
+    let folders: BTreeSet<&str> = picture.files.iter().filter_map(|file| Some(file.name.split_once('/')?.0)).collect();
+    let own = |folder: &&&str| read.scope.as_deref() == Some(**folder);
+    let folder = folders.iter().find(own).or_else(|| folders.first()).copied().unwrap_or_default();
+    let node = read.node.as_deref().unwrap_or("node").replace(['/', '\\'], "_");
+    let bytes = snapshot.sources.get(read.source).text.as_bytes().to_vec();
+    Ok(Some(RawFile { name: format!("{folder}/config/{node}/patroni.yml"), bytes, ..RawFile::default() }))
 }
 
 /// The files of a directory, secrets hidden.

@@ -65,8 +65,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 /// Ask what Patroni would do, before asking Patroni to do it.
 ///
-/// patrolint reads Patroni configuration and what a cluster keeps in its DCS, from files, and says what is wrong with it.
-/// It changes nothing, needs no network, and shows no password.
+/// patrolint reads Patroni configuration and what a cluster keeps in its DCS, from files or with --online from the live
+/// cluster, and says what is wrong with it. It changes nothing, opens no connection unasked, and shows no password.
 #[derive(Debug, Parser)]
 #[command(name = "patrolint", version, arg_required_else_help = true, disable_help_subcommand = true)]
 #[command(after_help = EXIT_CODES)]

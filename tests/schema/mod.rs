@@ -98,7 +98,8 @@ fn has_type(name: &Value, document: &Value) -> bool {
         "object" => document.is_object(),
         "array" => document.is_array(),
         "string" => document.is_string(),
-        "integer" => document.is_i64() || document.is_u64(),
+        // A number of more than 64 bits has become a float here, and is an integer all the same.
+        "integer" => document.is_i64() || document.is_u64() || document.as_f64().is_some_and(|it| it.fract() == 0.0),
         "number" => document.is_number(),
         "boolean" => document.is_boolean(),
         "null" => document.is_null(),

@@ -332,6 +332,7 @@ pub fn seen(snapshot: &ClusterSnapshot) -> Vec<String> {
             let revision = dcs.revision.map(|revision| format!(", revision {revision}")).unwrap_or_default();
             let time = snapshot.taken_at.map(|at| format!(" of {}", crate::model::time::format_time(at)));
             seen.push(format!("DCS dump ({kind}{revision}){}", time.unwrap_or_default()));
+            seen.extend(dcs.doubts.iter().map(|doubt| format!("the dump may not be so: {doubt}")));
         }
         None => seen.push("no DCS dump".to_owned()),
     }

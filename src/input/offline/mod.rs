@@ -1,6 +1,6 @@
 //! Files, directories, archives and standard input, read whole; bounded in depth, number and size.
 
-mod archive;
+pub mod archive;
 
 use std::collections::HashSet;
 use std::fs::{self, File};
