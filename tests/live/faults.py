@@ -18,6 +18,8 @@ RECORDED = 'async-415-3n'
 DCS_SECONDS, REST_SECONDS = 2, 1
 # More than patrolint may take beside what it waits for.
 SLACK_SECONDS = 8
+# So long that to wait twice would exceed the slack.
+LONG_SECONDS = SLACK_SECONDS + 2
 
 
 def silent(connection, _):
@@ -110,8 +112,8 @@ class FaultTest(unittest.TestCase):
         other = Certificates(self.servers)
         yield 'of another authority', self.servers.serve(failing, other.context()).url, '[Ii]ssuer|[Cc]ertificate'
 
-    def way(self, section, **more):
-        return ('--online', '-c', self.servers.configuration(section, **more), '--timeout', DCS_SECONDS,
+    def way(self, section, timeout=DCS_SECONDS, **more):
+        return ('--online', '-c', self.servers.configuration(section, **more), '--timeout', timeout,
                 '--rest-timeout', REST_SECONDS)
 
     def tearDown(self):
@@ -168,6 +170,13 @@ class FaultTest(unittest.TestCase):
                 self.assertRegex(outcome.json['depends_on'][0]['fact'], f'it did not answer .{url}: .*({told})')
                 self.assertRegex(outcome.stderr, f'the DCS: {url}: .*({told})')
                 self.assertLess(outcome.seconds, DCS_SECONDS + SLACK_SECONDS)
+
+    def test_the_dcs_is_waited_for_once(self):
+        own_rest = self.recorded.members['pg1'].url.removeprefix('http://')
+        host = self.servers.serve(silent).url.split('://')[1]
+        outcome = patrolint('quorum', *self.way({'etcd3': {'hosts': [host]}}, LONG_SECONDS, own_rest=own_rest))
+        self.assertIn('no answer within', outcome.stderr)
+        self.assertLess(outcome.seconds, LONG_SECONDS + REST_SECONDS + SLACK_SECONDS)
 
 
 if __name__ == '__main__':

@@ -233,7 +233,7 @@ class Node:
 def environment(release):
     """The Python environment with this release."""
     # The user postgres has to get there.
-    is_open = all(parent.stat().st_mode & 0o001 for parent in TARGET.parents if parent.exists())
+    is_open = all(parent.stat().st_mode & 0o001 for parent in (TARGET, *TARGET.parents) if parent.exists())
     folder = TARGET / 'live' if is_open else pathlib.Path('/var/tmp/patrolint-live')
     subprocess.run([HERE / 'setup.sh', folder, release], check=True)
     return folder / release

@@ -23,7 +23,7 @@ import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
-TARGET = pathlib.Path(os.environ.get('CARGO_TARGET_DIR') or TOP / 'target')
+TARGET = pathlib.Path(os.environ.get('CARGO_TARGET_DIR') or TOP / 'target').absolute()
 HOST = '127.0.0.1'
 # Below those that the system gives to clients; each run begins somewhere else, so that two do not meet.
 PORTS = range(20_000, 32_000)

@@ -4,6 +4,7 @@
 #
 #     setup.sh DIR [RELEASE ...]
 set -eu
+umask 022
 dir=${1:-./live-env}; [ $# -gt 0 ] && shift
 
 install_packages() {
