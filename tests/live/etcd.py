@@ -6,7 +6,6 @@
 The keys and the members' answers are those of a recorded cluster.
 """
 import json
-import pathlib
 import subprocess
 import unittest
 
@@ -27,7 +26,7 @@ class EtcdTest(unittest.TestCase):
 
     def setUp(self):
         self.servers = Servers()
-        self.enterContext(self.servers)
+        self.addCleanup(self.servers.close)
 
     def predict(self, *way):
         """The prediction of a switchover to pg2, which the leader refuses; and what was told on standard error."""
@@ -125,8 +124,9 @@ class EtcdTest(unittest.TestCase):
             etcd.stop(number)
         self.assert_fails('none of 3 servers answers.*connection refused', *way)
 
-    @unittest.skipUnless(has_api_2(), 'this etcd has no API v2')
     def test_api_2(self):
+        if not has_api_2():
+            self.skipTest('this etcd has no API v2')
         store = Etcd2(Etcd(self.servers))
         self.assert_works(store, '--online', '-c', self.servers.configuration(store.section))
 

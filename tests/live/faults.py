@@ -85,7 +85,7 @@ class FaultTest(unittest.TestCase):
         subprocess.run([HERE / 'setup.sh', TARGET / 'live'], check=True)
         binary()
         cls.servers = Servers()
-        cls.enterClassContext(cls.servers)
+        cls.addClassCleanup(cls.servers.close)
         cls.certificates = Certificates(cls.servers)
         cls.etcd = Etcd(cls.servers)
         cls.recorded = Recorded(cls.servers, RECORDED).load(cls.etcd)

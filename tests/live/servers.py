@@ -1,4 +1,5 @@
 """Servers for the live tests, on loopback: started, looked at, and ended together, whatever happens."""
+import atexit
 import base64
 import contextlib
 import itertools
@@ -12,7 +13,6 @@ import socket
 import socketserver
 import ssl
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -96,22 +96,27 @@ def wait_for(condition, what, seconds=PATIENCE_SECONDS):
 
 
 class Servers:
-    """Processes and a scratch folder; at the end of the `with` block all of it is gone, also after a signal."""
+    """Processes and a scratch folder; once it is closed all of it is gone. A signal ends the program, but not before that."""
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='patrolint-live-'))
         self.folder.chmod(0o755)
         self.ends = contextlib.ExitStack()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler)
+        # unittest cleans up after everything but an interruption.
+        atexit.register(self.close)
+        self.ends.callback(shutil.rmtree, self.folder, ignore_errors=True)
         first = random.randrange(len(PORTS))
         self.ports = itertools.cycle([*PORTS[first:], *PORTS[:first]])
 
     def __enter__(self):
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: sys.exit('ended by a signal'))
-        self.ends.callback(shutil.rmtree, self.folder, ignore_errors=True)
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         self.ends.close()
 
     def free_port(self):
@@ -132,8 +137,7 @@ class Servers:
     def configuration(self, section, own_rest='192.0.2.1:8008', **more):
         """A file as Patroni's, which leads to the cluster `demo` in the DCS of this section."""
         user = {'username': USER, 'password': SECRET}
-        _, name = tempfile.mkstemp(dir=self.folder, suffix='.yml')
-        path = pathlib.Path(name)
+        path = pathlib.Path(tempfile.mkdtemp(dir=self.folder, prefix='configuration-')) / 'patroni.yml'
         # JSON is YAML.
         path.write_text(json.dumps({
             'scope': 'demo', 'name': 'pg1', 'restapi': {'connect_address': own_rest, 'authentication': user},
