@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 
 use crate::capture::{Scale, files};
-use crate::input::online::http::Answer;
+use crate::input::online::http::{Answer, endpoint};
 use crate::input::online::rest_api::Members;
 use crate::input::online::{Keys, OnlineError};
 use crate::input::source_map::SourceId;
@@ -86,7 +86,50 @@ pub async fn ask(members: &Members, id: MemberId, url: String, scale: Scale) -> 
     let more = if scale == Scale::Everything { MORE.as_slice() } else { &[] };
     let paths = std::iter::once(STATUS).chain(more.iter().copied());
     // Its own URL as it is, for that is what Patroni asks.
-    let ask = async |path| (path, members.get(&url, (path != STATUS).then_some(path)).await);
+    let ask = async |path| {
+        let answer = members.get(&url, (path != STATUS).then_some(path)).await;
+        (path, answer.and_then(|answer| of_patroni(path, &url, answer)))
+    };
     let answers = join_all(paths.map(ask)).await;
     Asked { id, url, answers }
+}
+
+/// An answer that is not Patroni's is none: to Patroni as well, such a member is not reachable.
+///
+/// Source: patroni/ha.py, `Ha.fetch_node_status` and `_MemberStatus.from_api_response`, 4.1.5.
+fn of_patroni(path: &str, url: &str, answer: Answer) -> Result<Answer, OnlineError> {
+    let tree = std::str::from_utf8(&answer.body).ok().and_then(|text| json::parse(NOWHERE, text).ok());
+    let is_patroni = match (path, &tree) {
+        ("/metrics", _) => true,
+        (STATUS, Some(tree)) => tree.at(&["patroni", "version"]).or_else(|| tree.at(&["patroni", "scope"])).is_some(),
+        (_, tree) => tree.is_some(),
+    };
+    if is_patroni {
+        return Ok(answer);
+    }
+    let reason = format!("its answer with HTTP status {} is not one of Patroni", answer.status);
+    Err(OnlineError::Server { endpoint: endpoint(url), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_not_of_patroni_is_none() {
+        fn check(path: &str, body: &str, expect: Result<(), &str>) {
+            let answer = Answer { status: 500, headers: Default::default(), body: body.into(), latency_ms: 0 };
+            let kept = of_patroni(path, "http://root:hunter2@pg1:8008/patroni", answer);
+            assert_eq!(kept.map(|_| ()).map_err(|error| error.to_string()), expect.map_err(str::to_owned), "{body}");
+        }
+        let refused = Err("http://pg1:8008: its answer with HTTP status 500 is not one of Patroni");
+        check("/patroni", r#"{"state": "stopped", "patroni": {"version": "4.0.5", "scope": "demo"}}"#, Ok(()));
+        check("/patroni", r#"{"state": "running"}"#, refused);
+        check("/patroni", "[]", refused);
+        check("/patroni", "<html>hunter2</html>", refused);
+        check("/patroni", &"[".repeat(100_000), refused);
+        check("/config", "", refused);
+        check("/config", r#"{"ttl": 30}"#, Ok(()));
+        check("/metrics", "patroni_version 40005", Ok(()));
+    }
 }

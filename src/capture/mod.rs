@@ -113,26 +113,26 @@ pub trait Progress {
 /// Nothing at all can be read, or the cluster is not there.
 pub async fn take(target: &Target, progress: &dyn Progress) -> Result<Picture, CaptureError> {
     let started = clock::now();
-    let reader = online::reader(&target.dcs, target.limits)?;
-    let members = Members::new(&target.rest_api, target.limits)?;
+    let readers = Readers::new(target)?;
     let prefix = prefix(target);
-    let mut taken = once(target, reader.as_ref(), &members, &prefix, progress).await?;
+    let mut taken = once(target, &readers, &prefix, progress).await?;
     for attempt in 1..=ATTEMPTS {
-        let Ok(keys) = &mut taken.keys else { break };
-        let moved = match reader.keys(&prefix).await {
+        // Without a majority nothing moves.
+        let Some(keys) = taken.keys.as_ref().ok().filter(|keys| keys.stale.is_none()) else { break };
+        let moved = match readers.keys.keys(&prefix).await {
             Ok(again) => moved(keys, &again),
             Err(error) => vec![format!("it could not be read a second time: {error}")],
         };
         match moved.as_slice() {
             [] => break,
             moved if attempt == ATTEMPTS => taken.doubts.extend(moved.iter().cloned()),
-            _ => taken = once(target, reader.as_ref(), &members, &prefix, progress).await?,
+            _ => taken = once(target, &readers, &prefix, progress).await?,
         }
     }
     if let Ok(keys) = &taken.keys
         && keys.keys.is_empty()
     {
-        return Err(nothing_there(target, reader.as_ref()).await);
+        return Err(nothing_there(target, readers.keys.as_ref()).await);
     }
     Ok(Writer { target, started, ended: clock::now() }.write(&taken))
 }
@@ -145,14 +145,47 @@ struct Taken {
     doubts: Vec<String>,
 }
 
+/// Whoever asks.
+struct Readers {
+    keys: Box<dyn DcsReader>,
+    servers: Box<dyn DcsReader>,
+    members: Members,
+}
+
+impl Readers {
+    fn new(target: &Target) -> Result<Self, OnlineError> {
+        // Which servers there are, and then what they tell of themselves: together no longer than for the keys.
+        let half = Limits { dcs: target.limits.dcs / 2, ..target.limits };
+        Ok(Self {
+            keys: online::reader(&target.dcs, target.limits)?,
+            servers: online::reader(&target.dcs, half)?,
+            members: Members::new(&target.rest_api, target.limits)?,
+        })
+    }
+}
+
 async fn once(
     target: &Target,
-    reader: &dyn DcsReader,
-    members: &Members,
+    readers: &Readers,
     prefix: &str,
     progress: &dyn Progress,
 ) -> Result<Taken, CaptureError> {
-    let keys = reader.keys(prefix).await;
+    let (told, servers) = join(keys_and_members(target, readers, prefix, progress), readers.servers.servers()).await;
+    let (keys, asked) = told?;
+    let doubts = keys.iter().filter_map(|keys| keys.stale.as_ref());
+    let doubts = doubts.map(|why| format!("no majority of its servers agreed to it, for {why}")).collect();
+    Ok(Taken { keys, servers, asked, doubts })
+}
+
+/// The keys, and what the members answer that they name.
+async fn keys_and_members(
+    target: &Target,
+    readers: &Readers,
+    prefix: &str,
+    progress: &dyn Progress,
+) -> Result<(Result<Keys, OnlineError>, Vec<Asked>), CaptureError> {
+    let members = &readers.members;
+    let keys = readers.keys.keys(prefix).await;
     let urls = match &keys {
         Ok(keys) => api_urls(keys, &target.namespace),
         Err(error @ (OnlineError::File { .. } | OnlineError::Settings(_))) => return Err(error.clone().into()),
@@ -172,10 +205,7 @@ async fn once(
         progress.members(done.get(), all);
         asked
     }));
-    let (asked, servers) = join(asked, reader.servers()).await;
-    let doubts = keys.iter().filter_map(|keys| keys.stale.as_ref());
-    let doubts = doubts.map(|why| format!("no majority of its servers agreed to it, for {why}")).collect();
-    Ok(Taken { keys, servers, asked, doubts })
+    Ok((keys, asked.await))
 }
 
 /// Everything below this path is read.
