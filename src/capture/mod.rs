@@ -5,6 +5,8 @@
 
 pub mod bundle;
 mod files;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod members;
 
 use std::collections::BTreeMap;
@@ -113,7 +115,7 @@ pub trait Progress {
 /// Nothing at all can be read, or the cluster is not there.
 pub async fn take(target: &Target, progress: &dyn Progress) -> Result<Picture, CaptureError> {
     let started = clock::now();
-    let reader = online::reader(&target.dcs, target.limits)?;
+    let reader = reader(target)?;
     let members = Members::new(&target.rest_api, target.limits)?;
     let prefix = prefix(target);
     let mut taken = once(target, reader.as_ref(), &members, &prefix, progress).await?;
@@ -135,6 +137,15 @@ pub async fn take(target: &Target, progress: &dyn Progress) -> Result<Picture, C
         return Err(nothing_there(target, reader.as_ref()).await);
     }
     Ok(Writer { target, started, ended: clock::now() }.write(&taken))
+}
+
+/// The reader of the target's DCS.
+fn reader(target: &Target) -> Result<Box<dyn DcsReader>, OnlineError> {
+    match &target.dcs {
+        #[cfg(feature = "kubernetes")]
+        Dcs::Kubernetes(settings) => Ok(Box::new(kubernetes::Kubernetes::new(settings, target.limits))),
+        dcs => online::reader(dcs, target.limits),
+    }
 }
 
 /// What was read in one go.
@@ -173,8 +184,9 @@ async fn once(
         asked
     }));
     let (asked, servers) = join(asked, reader.servers()).await;
-    let doubts = keys.iter().filter_map(|keys| keys.stale.as_ref());
-    let doubts = doubts.map(|why| format!("no majority of its servers agreed to it, for {why}")).collect();
+    let stale = keys.iter().filter_map(|keys| keys.stale.as_ref());
+    let stale = stale.map(|why| format!("no majority of its servers agreed to it, for {why}"));
+    let doubts = stale.chain(keys.iter().flat_map(|keys| keys.doubts.iter().cloned())).collect();
     Ok(Taken { keys, servers, asked, doubts })
 }
 

@@ -160,7 +160,7 @@ impl Etcd3 {
             key.ttl_seconds = key.lease.as_ref().and_then(|lease| ttls.get(lease).copied().flatten());
         }
         let revision = number(&answer["header"]["revision"]);
-        Ok(Keys { endpoint: shown(endpoint), revision, keys, stale: None })
+        Ok(Keys { endpoint: shown(endpoint), revision, keys, ..Keys::default() })
     }
 
     /// The servers that etcd itself names beside those of the settings.
@@ -256,12 +256,17 @@ fn decode(endpoint: &str, answer: &Answer) -> Result<Value, OnlineError> {
         Some(text) => text.trim_start_matches("etcdserver: ").to_owned(),
         None => format!("HTTP status {}", answer.status),
     };
-    const DENIALS: [&str; 4] =
-        ["permission denied", "invalid auth token", "user name is empty", "revision of auth store is old"];
-    Err(match DENIALS.iter().any(|denial| reason.contains(denial)) {
+    Err(match is_denial(&reason) {
         true => OnlineError::Denied { endpoint: shown(endpoint), reason },
         false => failure(endpoint, &reason),
     })
+}
+
+/// Whether etcd's words mean that other credentials, or more rights, are needed.
+pub(super) fn is_denial(reason: &str) -> bool {
+    const DENIALS: [&str; 4] =
+        ["permission denied", "invalid auth token", "user name is empty", "revision of auth store is old"];
+    DENIALS.iter().any(|denial| reason.contains(denial))
 }
 
 fn failure(endpoint: &str, reason: &str) -> OnlineError {
@@ -274,7 +279,7 @@ fn lease_method(gateway: &Gateway<'_>) -> &'static str {
 }
 
 /// An alarm's name out of the words of a status, `memberID:… alarm:NOSPACE`.
-fn alarm(text: &str) -> String {
+pub(super) fn alarm(text: &str) -> String {
     text.split_once("alarm:").map_or(text, |(_, name)| name.trim()).to_owned()
 }
 
