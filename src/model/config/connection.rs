@@ -217,7 +217,9 @@ fn etcd(section: &Section, name: &'static str) -> Result<Etcd, ConnectionError> 
     };
     let protocol = text(section, "protocol").unwrap_or_else(|| "http".to_owned());
     let proxy = text(section, "proxy");
-    etcd.use_proxies |= proxy.is_some();
+    if proxy.is_some() {
+        (etcd.use_proxies, etcd.srv) = (true, None);
+    }
     if let Some(url) = proxy.or_else(|| text(section, "url")) {
         let (endpoint, credentials) = url_parts(&url, 2379).ok_or_else(|| odd(name, "url", "URL"))?;
         // Those of the section are lost with it.
