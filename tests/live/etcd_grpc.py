@@ -7,7 +7,7 @@ import unittest
 
 import etcd
 import full
-from servers import patrolint
+from servers import Certificates, Etcd, patrolint
 
 
 def setUpModule():
@@ -23,6 +23,20 @@ class GrpcTest(etcd.EtcdTest):
         super().setUp()
         self.addCleanup(setattr, etcd, 'patrolint', etcd.patrolint)
         etcd.patrolint = lambda *arguments: patrolint(*arguments, '--grpc')
+
+    def test_tls(self):
+        certificates = Certificates(self.servers)
+        store = Etcd(self.servers, certificates=certificates)
+
+        def way(**settings):
+            section = {'hosts': store.hosts, 'protocol': 'https', **{name: str(value) for name, value in settings.items()}}
+            return '--online', '-c', self.servers.configuration({'etcd3': section})
+        own = {'cert': certificates.client, 'key': certificates.client_key}
+        self.assert_works(store, *way(cacert=certificates.authority, **own))
+        for settings in (own, {'cacert': certificates.client, **own}, {'cacert': certificates.authority}):
+            self.assert_fails('TLS fails', *way(**settings), '--rest-timeout', '1')
+        self.assert_fails('cannot use .*nowhere.crt', *way(cacert='nowhere.crt', **own))
+        self.assert_fails('cannot leave certificates unchecked', *way(**own), '--insecure')
 
 
 # They are inherited, and not to run on their own.

@@ -257,6 +257,7 @@ class KubernetesTest(unittest.TestCase):
         if not shutil.which('kubectl'):
             self.skipTest('there is no kubectl')
         namespace = self.load(use_endpoints=True)
+        self.maxDiff = None
         told = kubectl('get', 'endpoints,configmaps,pods', '-l', 'cluster-name=demo', '-n', namespace, '-o', 'json')
         dump = self.servers.folder / 'kubectl.json'
         dump.write_text(told)
@@ -270,7 +271,7 @@ class KubernetesTest(unittest.TestCase):
     def comparable(self, text):
         """Without the names of what was read."""
         text = text.replace(f'{self.servers.folder}/kubectl.json', 'dump').replace(f'{self.servers.folder}/paths.json', 'dump')
-        return text.replace('/service/demo', '/pg/demo')
+        return text.replace('/service/demo', '/pg/demo').replace('DCS dump (unknown kind)', 'DCS dump (Kubernetes)')
 
     @unittest.skipIf(REAL, 'a stand-in is asked')
     def test_ways(self):
@@ -307,7 +308,7 @@ class KubernetesTest(unittest.TestCase):
         self.assert_fails(f'{HOST}:{free}: connection refused', *self.way(namespace), '--rest-timeout', '1')
         silent = self.servers.serve(lambda *_: time.sleep(20))
         config.write_text(config.read_text().replace(f'http://{HOST}:{free}', silent.url))
-        self.assert_fails('no answer within 2 s', *self.way(namespace), '--timeout', '2', '--rest-timeout', '1')
+        self.assert_fails('no answer within 2 s', *self.way(namespace), '--dcs-timeout', '2', '--rest-timeout', '1')
 
 
 def loose(text):

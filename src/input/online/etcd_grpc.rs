@@ -195,8 +195,16 @@ fn tls_options(tls: &Tls) -> Result<TlsOptions, OnlineError> {
 }
 
 fn told(endpoint: &str, error: &Error) -> OnlineError {
-    let Error::GRpcStatus(status) = error else { return failure(endpoint, &innermost(error)) };
-    let reason = words(status.message());
+    // A connection that fails is told of as a request that is given up.
+    let of_tls = |reason: &str| match endpoint.starts_with("https://") {
+        true => format!("TLS fails, or it speaks no gRPC ({reason})"),
+        false => reason.to_owned(),
+    };
+    let Error::GRpcStatus(status) = error else { return failure(endpoint, &of_tls(&innermost(error))) };
+    let reason = match status.message().starts_with("etcdserver: ") || is_denial(status.message()) {
+        true => words(status.message()),
+        false => of_tls(status.message()),
+    };
     let is_denied = [UNAUTHENTICATED, PERMISSION_DENIED].contains(&(status.code() as i32)) || is_denial(&reason);
     match is_denied {
         true => OnlineError::Denied { endpoint: shown(endpoint), reason },

@@ -63,19 +63,25 @@ impl ZooKeeper {
         Ok(Self { limits, endpoints, chroot, connector, has_tls: settings.tls.is_some() })
     }
 
-    async fn keys_from(&self, endpoint: &str, prefix: &str, read_only: bool) -> Result<Keys, OnlineError> {
+    async fn keys_from(&self, endpoint: &str, prefix: &str) -> Result<Keys, OnlineError> {
         // Says why when a server does not answer, which the client does not.
         let address = address(endpoint);
         drop(TcpStream::connect(address).await.map_err(|error| failure(endpoint, &innermost(&error)))?);
-        let connector = self.connector.clone().with_readonly(read_only);
+        let connector = self.connector.clone();
         let cluster = format!("{address}{}", self.chroot);
         let session = match self.has_tls {
             true => connector.secure_connect(&cluster).await,
             false => connector.connect(&cluster).await,
         };
-        let client = session.map_err(|error| told(endpoint, &error, "a session"))?;
+        let client = session.map_err(|error| match error {
+            Error::NoHosts if self.has_tls => {
+                failure(endpoint, "no session can be opened: TLS fails, or it serves nobody")
+            }
+            Error::NoHosts => failure(endpoint, "no session can be opened: it serves nobody, or is no ZooKeeper"),
+            error => told(endpoint, &error, "a session"),
+        })?;
         let mut watcher = client.state_watcher();
-        let keys = self.keys_of(&client, endpoint, prefix, read_only).await;
+        let keys = self.keys_of(&client, endpoint, prefix).await;
         drop(client);
         let closed = async { while !watcher.changed().await.is_terminated() {} };
         let _ = timeout(CLOSING, closed).await;
@@ -85,17 +91,9 @@ impl ZooKeeper {
     /// Reads one level of nodes after the other.
     ///
     /// There is no reading of several nodes as of one moment: hence no revision.
-    async fn keys_of(
-        &self,
-        client: &Client,
-        endpoint: &str,
-        prefix: &str,
-        read_only: bool,
-    ) -> Result<Keys, OnlineError> {
-        if !read_only {
-            // So that the server has caught up with the leader of ZooKeeper.
-            client.sync("/").await.map_err(|error| told(endpoint, &error, "/"))?;
-        }
+    async fn keys_of(&self, client: &Client, endpoint: &str, prefix: &str) -> Result<Keys, OnlineError> {
+        // So that the server has caught up with the leader of ZooKeeper.
+        client.sync("/").await.map_err(|error| told(endpoint, &error, "/"))?;
         let mut keys = Keys { endpoint: shown(endpoint), ..Keys::default() };
         let mut bytes = 0;
         let mut seen = BTreeSet::new();
@@ -154,19 +152,10 @@ impl ZooKeeper {
 
 impl DcsReader for ZooKeeper {
     fn keys<'a>(&'a self, prefix: &'a str) -> Pending<'a, Result<Keys, OnlineError>> {
+        // Servers without a majority let nobody in, so that what is read is never old.
         Box::pin(async move {
-            let ask = async |read_only| {
-                let ask = async |endpoint| self.keys_from(endpoint, prefix, read_only).await;
-                etcd::first(&self.endpoints, self.limits.dcs / 2, ask).await
-            };
-            match ask(false).await {
-                // Without a majority a server may still tell what it has, if it is allowed to.
-                Err(error @ (OnlineError::Server { .. } | OnlineError::NoServer(_))) => match ask(true).await {
-                    Ok(keys) => Ok(Keys { stale: Some(error.to_string()), ..keys }),
-                    Err(_) => Err(error),
-                },
-                other => other,
-            }
+            let ask = async |endpoint| self.keys_from(endpoint, prefix).await;
+            etcd::first(&self.endpoints, self.limits.dcs, ask).await
         })
     }
 
