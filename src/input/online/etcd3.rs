@@ -1,7 +1,7 @@
 //! etcd's API v3 through its JSON gateway, as Patroni uses it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -148,13 +148,11 @@ impl Etcd3 {
         }
         keys.sort_by(|one, other| one.path.cmp(&other.path));
         let mut ttls = BTreeMap::new();
-        for lease in keys.iter().filter_map(|key| key.lease.clone()) {
-            if !ttls.contains_key(&lease) {
-                // It only completes the picture: who may not ask for it can do without.
-                let answer = self.call(&gateway, lease_method(&gateway), &json!({ "ID": lease })).await.ok();
-                let ttl = answer.and_then(|answer| answer["TTL"].as_str().and_then(|text| text.parse::<i64>().ok()));
-                ttls.insert(lease, ttl);
-            }
+        for lease in keys.iter().filter_map(|key| key.lease.clone()).collect::<BTreeSet<_>>() {
+            // It only completes the picture: who may not ask for it can do without.
+            let answer = self.call(&gateway, lease_method(&gateway), &json!({ "ID": lease })).await.ok();
+            let ttl = answer.and_then(|answer| answer["TTL"].as_str().and_then(|text| text.parse::<i64>().ok()));
+            ttls.insert(lease, ttl);
         }
         for key in &mut keys {
             key.ttl_seconds = key.lease.as_ref().and_then(|lease| ttls.get(lease).copied().flatten());

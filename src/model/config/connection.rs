@@ -386,7 +386,7 @@ fn list(setting: &Setting) -> Vec<String> {
 fn split_host_port(address: &str) -> Option<(String, Option<u16>)> {
     match address.rsplit_once(':') {
         None => Some((address.to_owned(), None)),
-        Some((host, "")) if host.is_empty() => Some((String::new(), None)),
+        Some(("", "")) => Some((String::new(), None)),
         Some((host, port)) => Some((host.trim_matches(['[', ']']).to_owned(), Some(port.parse().ok()?))),
     }
 }
