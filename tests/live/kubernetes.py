@@ -8,6 +8,7 @@ Without that variable a server of this file stands in for the API: it answers wi
 it, the same objects are put into a namespace of their own in the real Kubernetes of the file's current context, and removed at
 the end; what only a stand-in can do is skipped. The keys are those of a recorded cluster.
 """
+import base64
 import datetime
 import http.server
 import json
@@ -298,6 +299,24 @@ class KubernetesTest(unittest.TestCase):
         self.assert_fails('kubeconfig is of no use', *self.way('pg', context='yours'))
         self.environment(KUBECONFIG=str(self.servers.folder / 'nowhere'))
         self.assert_fails('kubeconfig is of no use', *self.way('pg', context='mine'))
+
+    @unittest.skipIf(REAL, 'a stand-in is asked')
+    def test_secrets_of_a_kubeconfig(self):
+        """`patrolint` sees to it that none is shown."""
+        def execute(*command):
+            return {'exec': {'apiVersion': 'client.authentication.k8s.io/v1', 'command': command[0], 'args': command[1:],
+                             'interactiveMode': 'Never'}}
+        encoded = base64.b64encode(SECRET.encode()).decode()
+        for user, reason in (
+                ({'token': [SECRET]}, 'it cannot be parsed, line 1 column'),
+                ({'client-certificate-data': encoded, 'client-key-data': encoded}, 'PEM'),
+                (execute('sh', '-c', f'echo {SECRET}; echo {SECRET} >&2; exit 1'), r'credentials fails \(exit status: 1\)'),
+                (execute('sh', '-c', f'echo "[{SECRET}"'), 'its credentials are of no use'),
+                (execute(f'/nowhere/{SECRET}'), 'cannot be started: no such file'),
+                ({'tokenFile': '/nowhere'}, 'cannot read /nowhere')):
+            with self.subTest(reason):
+                self.stand_in(user=user)
+                self.assert_fails(reason, *self.way('pg'), '--rest-timeout', '1')
 
     @unittest.skipIf(REAL, 'a stand-in is asked')
     def test_no_answer(self):

@@ -6,8 +6,8 @@ use std::error::Error;
 use http_body_util::{BodyExt, Limited};
 use jiff::fmt::rfc2822;
 use kube::api::ListParams;
-use kube::client::Body;
-use kube::config::KubeConfigOptions;
+use kube::client::{AuthError, Body};
+use kube::config::{KubeConfigOptions, KubeconfigError};
 use kube::core::Request;
 use kube::{Client, Config};
 use serde_json::Value;
@@ -56,8 +56,7 @@ impl Kubernetes {
 
     /// The objects of a cluster; `None`: of every cluster in the namespace.
     ///
-    /// The lists are read one after the other, each as a majority of etcd has it; Kubernetes has no way to read both at once.
-    /// The leader comes first, as a member that is gone meanwhile is better told than one that holds the lock and is missing.
+    /// The lists are read one after the other, each as a majority of the servers has it: no request reads both at once.
     ///
     /// # Errors
     ///
@@ -156,7 +155,7 @@ impl Kubernetes {
                 None => format!(" (kubernetes.context is not set, so that Patroni takes {CONTEXT})"),
                 Some(_) => String::new(),
             };
-            OnlineError::Settings(format!("the kubeconfig is of no use: {}{default}", http::innermost(&error)))
+            OnlineError::Settings(format!("the kubeconfig is of no use: {}{default}", words(&error)))
         })
     }
 
@@ -165,12 +164,38 @@ impl Kubernetes {
     }
 
     fn failure(&self, error: &(dyn Error + 'static)) -> OnlineError {
-        self.server_error(&http::innermost(error))
+        self.server_error(&words(error))
     }
 
     fn server_error(&self, reason: &str) -> OnlineError {
         OnlineError::Server { endpoint: self.endpoint(), reason: reason.to_owned() }
     }
+}
+
+/// What is wrong, without what a kubeconfig holds or a program for credentials writes, which the errors show.
+fn words(error: &(dyn Error + 'static)) -> String {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(KubeconfigError::Parse(error)) = error.downcast_ref() {
+            let text = error.to_string();
+            let place = text.split(": ").find(|part| part.starts_with("line "));
+            return format!("it cannot be parsed{}", place.map(|place| format!(", {place}")).unwrap_or_default());
+        }
+        match error.downcast_ref() {
+            Some(AuthError::AuthExecRun { out, .. }) => {
+                return format!("the program that gives credentials fails ({})", out.status);
+            }
+            Some(AuthError::AuthExecStart(error)) => {
+                return format!("the program that gives credentials cannot be started: {}", http::innermost(error));
+            }
+            Some(AuthError::ReadTokenFile(error, path)) => {
+                return format!("cannot read {}: {}", path.display(), http::innermost(error));
+            }
+            Some(_) => return "its credentials are of no use".to_owned(),
+            None => cause = error.source(),
+        }
+    }
+    http::innermost(error)
 }
 
 /// What the API says, cut short.

@@ -1,6 +1,5 @@
 //! ZooKeeper, as Patroni's section `zookeeper` uses it.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -14,8 +13,8 @@ use crate::input::online::http::{endpoint as shown, innermost, read, use_ring};
 use crate::input::online::settings::{Limits, Tls, ZooKeeper as Settings};
 use crate::input::online::{DcsReader, Keys, OnlineError, Pending, Server, StoredKey, etcd};
 
-/// The most nodes that are read.
-const MAX_NODES: usize = 100_000;
+/// The most nodes that are read, each counted as itself and as a child.
+const MAX_NODES: usize = 200_000;
 
 /// How many nodes are asked for at once.
 const AT_ONCE: usize = 200;
@@ -95,8 +94,7 @@ impl ZooKeeper {
         // So that the server has caught up with the leader of ZooKeeper.
         client.sync("/").await.map_err(|error| told(endpoint, &error, "/"))?;
         let mut keys = Keys { endpoint: shown(endpoint), ..Keys::default() };
-        let mut bytes = 0;
-        let mut seen = BTreeSet::new();
+        let (mut bytes, mut count) = (0, 0);
         let root = prefix.trim_end_matches('/');
         let mut paths = vec![if root.is_empty() { "/".to_owned() } else { root.to_owned() }];
         while !paths.is_empty() {
@@ -106,9 +104,8 @@ impl ZooKeeper {
                     let Some((value, stat, children)) = node.map_err(|error| told(endpoint, &error, path))? else {
                         continue;
                     };
-                    bytes += value.len();
-                    seen.insert(path.clone());
-                    if self.limits.answer_bytes < bytes || MAX_NODES < seen.len() {
+                    (bytes, count) = (bytes + value.len(), count + 1 + children.len());
+                    if self.limits.answer_bytes < bytes || MAX_NODES < count {
                         return Err(failure(endpoint, &format!("it holds too much below {prefix}")));
                     }
                     next.extend(children.iter().map(|child| format!("{}/{child}", path.trim_end_matches('/'))));
