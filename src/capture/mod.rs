@@ -5,6 +5,8 @@
 
 pub mod bundle;
 mod files;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod members;
 
 use std::collections::BTreeMap;
@@ -137,6 +139,15 @@ pub async fn take(target: &Target, progress: &dyn Progress) -> Result<Picture, C
     Ok(Writer { target, started, ended: clock::now() }.write(&taken))
 }
 
+/// The reader of a DCS.
+fn reader(dcs: &Dcs, limits: Limits) -> Result<Box<dyn DcsReader>, OnlineError> {
+    match dcs {
+        #[cfg(feature = "kubernetes")]
+        Dcs::Kubernetes(settings) => Ok(Box::new(kubernetes::Kubernetes::new(settings, limits))),
+        dcs => online::reader(dcs, limits),
+    }
+}
+
 /// What was read in one go.
 struct Taken {
     keys: Result<Keys, OnlineError>,
@@ -157,8 +168,8 @@ impl Readers {
         // Which servers there are, and then what they tell of themselves: together no longer than for the keys.
         let half = Limits { dcs: target.limits.dcs / 2, ..target.limits };
         Ok(Self {
-            keys: online::reader(&target.dcs, target.limits)?,
-            servers: online::reader(&target.dcs, half)?,
+            keys: reader(&target.dcs, target.limits)?,
+            servers: reader(&target.dcs, half)?,
             members: Members::new(&target.rest_api, target.limits)?,
         })
     }
@@ -172,8 +183,9 @@ async fn once(
 ) -> Result<Taken, CaptureError> {
     let (told, servers) = join(keys_and_members(target, readers, prefix, progress), readers.servers.servers()).await;
     let (keys, asked) = told?;
-    let doubts = keys.iter().filter_map(|keys| keys.stale.as_ref());
-    let doubts = doubts.map(|why| format!("no majority of its servers agreed to it, for {why}")).collect();
+    let stale = keys.iter().filter_map(|keys| keys.stale.as_ref());
+    let stale = stale.map(|why| format!("no majority of its servers agreed to it, for {why}"));
+    let doubts = stale.chain(keys.iter().flat_map(|keys| keys.doubts.iter().cloned())).collect();
     Ok(Taken { keys, servers, asked, doubts })
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use patrolint::capture::{Picture, Progress, Scale, Target, take};
 use patrolint::input::online;
-use patrolint::input::online::settings::Limits;
+use patrolint::input::online::settings::{Dcs, Limits};
 use patrolint::model::config::connection;
 
 use crate::cli::Failure;
@@ -31,6 +31,10 @@ pub struct OnlineOptions {
     /// Trust any certificate of the DCS and the REST APIs
     #[arg(short = 'k', long)]
     pub insecure: bool,
+
+    /// Ask etcd through gRPC instead of its JSON gateway, which Patroni uses
+    #[arg(long)]
+    pub grpc: bool,
 
     /// Wait for the DCS at most this long
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
@@ -92,6 +96,11 @@ impl OnlineOptions {
         let mut connection = connection::read(&files, environment.as_ref(), self.dcs.as_deref())?;
         if self.insecure {
             connection.trust_any();
+        }
+        match &mut connection.dcs {
+            Dcs::Etcd3(etcd) => etcd.grpc = self.grpc,
+            _ if self.grpc => return Err(Failure::new("--grpc is for etcd with the API v3 alone")),
+            _ => {}
         }
         let scope = match (self.all_scopes, scope.map(str::to_owned).or(connection.scope)) {
             (true, _) => None,

@@ -6,7 +6,9 @@ use std::ops::Range;
 use crate::input::source_map::{Position, SourceId, SourceMap};
 use crate::input::{RawFile, Unread};
 use crate::parse::dump::paths::{self, Stat};
-use crate::parse::dump::{DcsKind, DcsServer, KeyDump, KeyPath, MAX_VALUES, Malformed, consul, etcd2, etcd3, reading};
+use crate::parse::dump::{
+    DcsKind, DcsServer, KeyDump, KeyPath, MAX_VALUES, Malformed, consul, etcd2, etcd3, kubernetes, reading,
+};
 use crate::parse::tree::{Mapping, Node, Value};
 use crate::parse::{json, secrets, yaml};
 
@@ -124,8 +126,8 @@ pub struct Capture {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("cannot understand {name}: {problem}")]
 #[diagnostic(help(
-    "expected patroni.yml, a dump of the DCS (etcdctl get --prefix -w json, etcd v2, ZooKeeper, consul kv export, or a \
-     JSON object of paths and values) or the answer of GET /patroni"
+    "expected patroni.yml, a dump of the DCS (etcdctl get --prefix -w json, etcd v2, ZooKeeper, consul kv export, kubectl \
+     get endpoints,configmaps,pods -o json, or a JSON object of paths and values) or the answer of GET /patroni"
 ))]
 pub struct DocumentError {
     /// The file's name as in [`RawFile::name`].
@@ -444,6 +446,9 @@ fn of_json(hints: &Hints<'_>, text: &str, mut trees: Vec<Node>) -> Result<Conten
     if let Some(leases) = etcd3::read_leases(&trees) {
         return Ok(Content::Leases(leases));
     }
+    if let Some(dump) = kubernetes::read(&trees, kubernetes::Layout::default()) {
+        return keys("a list of Kubernetes objects", text, dump);
+    }
     let tree = match trees.pop() {
         Some(tree) if trees.is_empty() => tree,
         _ => return Err(Problem::Unknown("a row of JSON documents")),
@@ -514,7 +519,7 @@ fn of_object(hints: &Hints<'_>, text: &str, tree: Node) -> Result<Content, Probl
         return Ok(Content::Unused("a list of leases of etcd"));
     }
     if mapping.get("apiVersion").is_some() && mapping.get("kind").is_some() {
-        return Err(Problem::Unknown("a Kubernetes object"));
+        return Err(Problem::Unknown("a Kubernetes object, or objects, and none that Patroni wrote to"));
     }
     of_yaml(hints, text, tree).ok_or(Problem::Unknown("JSON"))
 }
@@ -822,7 +827,7 @@ mod tests {
         check(
             "x",
             r#"{"apiVersion":"v1","kind":"List"}"#,
-            "it is a Kubernetes object, which is none of the known forms",
+            "it is a Kubernetes object, or objects, and none that Patroni wrote to, which is none of the known forms",
         );
         check("x", "{\"a\":1}\n{\"a\":2}", "it is a row of JSON documents, which is none of the known forms");
         check(

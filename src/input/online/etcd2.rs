@@ -100,7 +100,7 @@ impl Etcd2 {
 impl DcsReader for Etcd2 {
     fn keys<'a>(&'a self, prefix: &'a str) -> Pending<'a, Result<Keys, OnlineError>> {
         Box::pin(async move {
-            let endpoints = etcd::endpoints(&self.settings).await?;
+            let endpoints = etcd::endpoints(&self.settings, self.limits).await?;
             let ask = async |quorum| {
                 let ask = async |endpoint| self.keys_from(endpoint, prefix, quorum).await;
                 etcd::first(&endpoints, self.limits.dcs / 2, ask).await
@@ -117,7 +117,7 @@ impl DcsReader for Etcd2 {
 
     fn servers(&self) -> Pending<'_, Vec<Server>> {
         Box::pin(async move {
-            let Ok(endpoints) = etcd::endpoints(&self.settings).await else { return Vec::new() };
+            let Ok(endpoints) = etcd::endpoints(&self.settings, self.limits).await else { return Vec::new() };
             let members = self.members(&endpoints).await;
             join_all(members.into_iter().map(async |(name, endpoint)| self.server(name, &endpoint).await)).await
         })

@@ -1,7 +1,7 @@
 //! etcd's API v3 through its JSON gateway, as Patroni uses it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -148,19 +148,17 @@ impl Etcd3 {
         }
         keys.sort_by(|one, other| one.path.cmp(&other.path));
         let mut ttls = BTreeMap::new();
-        for lease in keys.iter().filter_map(|key| key.lease.clone()) {
-            if !ttls.contains_key(&lease) {
-                // It only completes the picture: who may not ask for it can do without.
-                let answer = self.call(&gateway, lease_method(&gateway), &json!({ "ID": lease })).await.ok();
-                let ttl = answer.and_then(|answer| answer["TTL"].as_str().and_then(|text| text.parse::<i64>().ok()));
-                ttls.insert(lease, ttl);
-            }
+        for lease in keys.iter().filter_map(|key| key.lease.clone()).collect::<BTreeSet<_>>() {
+            // It only completes the picture: who may not ask for it can do without.
+            let answer = self.call(&gateway, lease_method(&gateway), &json!({ "ID": lease })).await.ok();
+            let ttl = answer.and_then(|answer| answer["TTL"].as_str().and_then(|text| text.parse::<i64>().ok()));
+            ttls.insert(lease, ttl);
         }
         for key in &mut keys {
             key.ttl_seconds = key.lease.as_ref().and_then(|lease| ttls.get(lease).copied().flatten());
         }
         let revision = number(&answer["header"]["revision"]);
-        Ok(Keys { endpoint: shown(endpoint), revision, keys, stale: None })
+        Ok(Keys { endpoint: shown(endpoint), revision, keys, ..Keys::default() })
     }
 
     /// The servers that etcd itself names beside those of the settings.
@@ -217,7 +215,7 @@ impl Etcd3 {
 impl DcsReader for Etcd3 {
     fn keys<'a>(&'a self, prefix: &'a str) -> Pending<'a, Result<Keys, OnlineError>> {
         Box::pin(async move {
-            let endpoints = etcd::endpoints(&self.settings).await?;
+            let endpoints = etcd::endpoints(&self.settings, self.limits).await?;
             let ask = async |serializable| {
                 let ask = async |endpoint| self.keys_from(endpoint, prefix, serializable).await;
                 etcd::first(&endpoints, self.limits.dcs / 2, ask).await
@@ -235,7 +233,7 @@ impl DcsReader for Etcd3 {
 
     fn servers(&self) -> Pending<'_, Vec<Server>> {
         Box::pin(async move {
-            let Ok(endpoints) = etcd::endpoints(&self.settings).await else { return Vec::new() };
+            let Ok(endpoints) = etcd::endpoints(&self.settings, self.limits).await else { return Vec::new() };
             let members = self.members(&endpoints).await;
             join_all(members.into_iter().map(async |(name, endpoint)| self.server(name, &endpoint).await)).await
         })
@@ -256,12 +254,17 @@ fn decode(endpoint: &str, answer: &Answer) -> Result<Value, OnlineError> {
         Some(text) => text.trim_start_matches("etcdserver: ").to_owned(),
         None => format!("HTTP status {}", answer.status),
     };
-    const DENIALS: [&str; 4] =
-        ["permission denied", "invalid auth token", "user name is empty", "revision of auth store is old"];
-    Err(match DENIALS.iter().any(|denial| reason.contains(denial)) {
+    Err(match is_denial(&reason) {
         true => OnlineError::Denied { endpoint: shown(endpoint), reason },
         false => failure(endpoint, &reason),
     })
+}
+
+/// Whether etcd's words mean that other credentials, or more rights, are needed.
+pub(super) fn is_denial(reason: &str) -> bool {
+    const DENIALS: [&str; 4] =
+        ["permission denied", "invalid auth token", "user name is empty", "revision of auth store is old"];
+    DENIALS.iter().any(|denial| reason.contains(denial))
 }
 
 fn failure(endpoint: &str, reason: &str) -> OnlineError {
@@ -274,7 +277,7 @@ fn lease_method(gateway: &Gateway<'_>) -> &'static str {
 }
 
 /// An alarm's name out of the words of a status, `memberID:… alarm:NOSPACE`.
-fn alarm(text: &str) -> String {
+pub(super) fn alarm(text: &str) -> String {
     text.split_once("alarm:").map_or(text, |(_, name)| name.trim()).to_owned()
 }
 

@@ -39,8 +39,7 @@ impl Http {
     ///
     /// A file that the settings name is of no use.
     pub fn new(tls: &Tls, timeout: Duration, answer_bytes: usize) -> Result<Self, OnlineError> {
-        // The only error is that there is one already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        use_ring();
         let mut builder = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
@@ -102,6 +101,12 @@ impl Http {
     }
 }
 
+/// Makes ring the cryptography of TLS, for every client.
+pub fn use_ring() {
+    // The only error is that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// The header of basic authentication.
 pub fn basic(credentials: Option<&Credentials>) -> HeaderMap {
     use base64::Engine as _;
@@ -140,20 +145,32 @@ pub fn endpoint(url: &str) -> String {
 
 /// An error's innermost cause, which is what people can act on; never the URL.
 fn reason(error: &reqwest::Error) -> String {
-    let mut innermost: &dyn Error = error;
+    // A cause that is no error of reqwest itself holds no URL; reqwest's own may.
+    match error.source() {
+        None => "the request cannot be sent".to_owned(),
+        Some(cause) => innermost(cause),
+    }
+}
+
+/// The text of an error's innermost cause.
+pub fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
     let text = innermost.to_string();
-    // A cause that is no error of reqwest itself holds no URL; reqwest's own may.
-    let text = if error.source().is_none() { "the request cannot be sent".to_owned() } else { text };
     match text.rfind(" (os error ") {
         Some(end) => text[..end].to_lowercase(),
         None => text,
     }
 }
 
-fn read(name: &str) -> Result<Vec<u8>, OnlineError> {
+/// A file that the settings name.
+///
+/// # Errors
+///
+/// It cannot be read.
+pub fn read(name: &str) -> Result<Vec<u8>, OnlineError> {
     fs::read(name).map_err(|error| OnlineError::File { name: name.to_owned(), reason: error.kind().to_string() })
 }
 

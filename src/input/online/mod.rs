@@ -7,9 +7,15 @@ pub mod consul;
 pub mod etcd;
 pub mod etcd2;
 pub mod etcd3;
+#[cfg(feature = "etcd-grpc")]
+pub mod etcd_grpc;
 pub mod http;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 pub mod rest_api;
 pub mod settings;
+#[cfg(feature = "zookeeper")]
+pub mod zookeeper;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -44,6 +50,8 @@ pub struct Keys {
     pub keys: Vec<StoredKey>,
     /// Why they may be old, in words: a server without the consent of a majority gave them.
     pub stale: Option<String>,
+    /// What else is to be known about them, in words.
+    pub doubts: Vec<String>,
 }
 
 /// One key.
@@ -135,16 +143,26 @@ impl OnlineError {
     }
 }
 
-/// The reader of a DCS.
+/// The reader of a DCS whose keys are keys; Kubernetes' are made of its objects where they can be understood, by
+/// whoever takes pictures.
 ///
 /// # Errors
 ///
 /// The settings name files that are of no use, or a store that this build cannot read.
 pub fn reader(dcs: &Dcs, limits: Limits) -> Result<Box<dyn DcsReader>, OnlineError> {
     match dcs {
+        #[cfg(feature = "etcd-grpc")]
+        Dcs::Etcd3(settings) if settings.grpc => Ok(Box::new(etcd_grpc::EtcdGrpc::new(settings, limits)?)),
+        #[cfg(not(feature = "etcd-grpc"))]
+        Dcs::Etcd3(settings) if settings.grpc => {
+            Err(OnlineError::Settings("this build cannot use gRPC: build with --features etcd-grpc".to_owned()))
+        }
         Dcs::Etcd3(settings) => Ok(Box::new(etcd3::Etcd3::new(settings, limits)?)),
         Dcs::Etcd2(settings) => Ok(Box::new(etcd2::Etcd2::new(settings, limits)?)),
         Dcs::Consul(settings) => Ok(Box::new(consul::Consul::new(settings, limits)?)),
+        #[cfg(feature = "zookeeper")]
+        Dcs::ZooKeeper(settings) => Ok(Box::new(zookeeper::ZooKeeper::new(settings, limits)?)),
+        #[cfg(not(feature = "zookeeper"))]
         Dcs::ZooKeeper(_) => {
             Err(OnlineError::Settings("this build cannot read ZooKeeper: build with --features zookeeper".to_owned()))
         }

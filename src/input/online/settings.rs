@@ -100,6 +100,8 @@ pub struct Etcd {
     pub credentials: Option<Credentials>,
     /// TLS
     pub tls: Tls,
+    /// Whether to ask through gRPC instead of the JSON gateway; for API v3 alone.
+    pub grpc: bool,
 }
 
 /// Where Consul is.
@@ -137,18 +139,12 @@ pub struct Kubernetes {
     pub labels: Vec<(String, String)>,
     /// `scope_label`
     pub scope_label: String,
-    /// `role_label`
-    pub role_label: String,
     /// Whether Endpoints hold the state, rather than ConfigMaps.
     pub use_endpoints: bool,
-    /// `context` of the kubeconfig.
+    /// `context` of the kubeconfig; empty: the current one; `None`: the one that Patroni takes then.
     pub context: Option<String>,
-    /// `cacert`
+    /// `cacert`: the authorities of the API, inside of a pod.
     pub authorities: Option<String>,
-    /// Where the kubeconfig is; `None`: where kubectl looks, and then what a pod is given.
-    pub kubeconfig: Option<String>,
-    /// `bypass_api_service`: ask the API servers themselves.
-    pub bypass_api_service: bool,
 }
 
 /// How the members' REST APIs are asked.

@@ -127,7 +127,10 @@ fn connection(settings: &Section, dcs_url: Option<&str>) -> Result<Connection, C
         Some(url) => dcs_of_url(url)?,
         None => (dcs(settings)?, None),
     };
-    let namespace = namespace.or_else(|| text(settings, "namespace")).unwrap_or_else(|| "service".to_owned());
+    let namespace = match &dcs {
+        Dcs::Kubernetes(kubernetes) => kubernetes.namespace.clone(),
+        _ => namespace.or_else(|| text(settings, "namespace")).unwrap_or_else(|| "service".to_owned()),
+    };
     Ok(Connection {
         dcs,
         namespace: namespace.trim_matches('/').to_owned(),
@@ -214,7 +217,9 @@ fn etcd(section: &Section, name: &'static str) -> Result<Etcd, ConnectionError> 
     };
     let protocol = text(section, "protocol").unwrap_or_else(|| "http".to_owned());
     let proxy = text(section, "proxy");
-    etcd.use_proxies |= proxy.is_some();
+    if proxy.is_some() {
+        (etcd.use_proxies, etcd.srv) = (true, None);
+    }
     if let Some(url) = proxy.or_else(|| text(section, "url")) {
         let (endpoint, credentials) = url_parts(&url, 2379).ok_or_else(|| odd(name, "url", "URL"))?;
         // Those of the section are lost with it.
@@ -291,12 +296,9 @@ fn kubernetes(section: &Section, settings: &Section) -> Result<Kubernetes, Conne
         namespace: namespace.filter(|namespace| !namespace.is_empty()).unwrap_or_else(|| "default".to_owned()),
         labels: labels.map(|(name, value)| (python::str(name), python::str(&value.value()))).collect(),
         scope_label: or("scope_label", "cluster-name"),
-        role_label: or("role_label", "role"),
         use_endpoints: section.get("use_endpoints").is_some_and(Setting::is_truthy),
-        context: text(section, "context"),
+        context: section.get("context").and_then(Setting::as_str).map(str::to_owned),
         authorities: text(section, "cacert"),
-        kubeconfig: None,
-        bypass_api_service: is_true(section, "bypass_api_service"),
     })
 }
 
@@ -384,7 +386,7 @@ fn list(setting: &Setting) -> Vec<String> {
 fn split_host_port(address: &str) -> Option<(String, Option<u16>)> {
     match address.rsplit_once(':') {
         None => Some((address.to_owned(), None)),
-        Some((host, "")) if host.is_empty() => Some((String::new(), None)),
+        Some(("", "")) => Some((String::new(), None)),
         Some((host, port)) => Some((host.trim_matches(['[', ']']).to_owned(), Some(port.parse().ok()?))),
     }
 }

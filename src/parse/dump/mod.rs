@@ -6,6 +6,7 @@
 pub mod consul;
 pub mod etcd2;
 pub mod etcd3;
+pub mod kubernetes;
 pub mod paths;
 pub mod reading;
 
@@ -262,8 +263,11 @@ impl<'a> KeyPath<'a> {
 
 /// A whole number without leading zeros.
 fn citus_group(text: &str) -> Option<u32> {
-    let is_number = text == "0" || (!text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()));
-    is_number.then(|| text.parse().ok())?
+    is_whole_number(text).then(|| text.parse().ok())?
+}
+
+fn is_whole_number(text: &str) -> bool {
+    text == "0" || !text.is_empty() && !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A number, also one written as a string, as the gRPC gateways do.
