@@ -11,7 +11,7 @@ use crate::input::online::http::endpoint;
 use crate::input::online::settings::Dcs;
 use crate::input::online::{Keys, OnlineError, Server, StoredKey};
 use crate::input::source_map::SourceId;
-use crate::parse::{json as parse_json, secrets};
+use crate::parse::{json as parse_json, secrets, yaml};
 
 /// The source of trees that belong to no source map.
 const NOWHERE: SourceId = SourceId(u32::MAX);
@@ -235,7 +235,14 @@ fn reason(error: &OnlineError) -> String {
 /// A text with its secrets hidden.
 fn redacted(text: &str) -> String {
     let spans = parse_json::parse(NOWHERE, text).map(|mut tree| secrets::conceal(&mut tree)).unwrap_or_default();
-    secrets::mask(text, &spans)
+    secrets::redact(text, &spans)
+}
+
+/// A configuration with its secrets hidden, which parses as before if it did.
+pub fn redacted_configuration(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let spans = yaml::parse(NOWHERE, &text).map(|mut tree| secrets::conceal(&mut tree)).unwrap_or_default();
+    secrets::redact(&text, &spans)
 }
 
 /// A member's name as a part of a path.

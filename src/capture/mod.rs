@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use futures_util::future::{join, join_all};
 
 use crate::capture::files::Writer;
+pub use crate::capture::files::redacted_configuration;
 use crate::capture::members::{Asked, api_urls, api_urls_of_view};
 use crate::input::RawFile;
 use crate::input::online::clock;

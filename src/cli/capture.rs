@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::Args;
-use patrolint::capture::{Picture, Scale, bundle};
+use patrolint::capture::{Picture, Scale, bundle, redacted_configuration};
 use patrolint::input::{RawFile, offline};
 use patrolint::model::snapshot::Snapshot;
 use patrolint::parse::secrets;
@@ -80,8 +80,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 fn configuration(options: &ConfigurationOptions, picture: &Picture) -> Result<Option<RawFile>, Failure> {
     let (mut files, _) = options.read()?;
     let (Some(file), true) = (files.pop(), files.is_empty()) else { return Ok(None) };
-    let mut snapshot = Snapshot::default();
-    let read = snapshot.read_configuration(file);
+    let bytes = redacted_configuration(&file.bytes).into_bytes();
+    let read = Snapshot::default().read_configuration(file);
     if read.document.as_ref().is_none_or(|document| document.get("postgresql").is_none()) {
         return Ok(None);
     }
@@ -89,7 +89,6 @@ fn configuration(options: &ConfigurationOptions, picture: &Picture) -> Result<Op
     let own = |folder: &&&str| read.scope.as_deref() == Some(**folder);
     let folder = folders.iter().find(own).or_else(|| folders.first()).copied().unwrap_or_default();
     let node = read.node.as_deref().unwrap_or("node").replace(['/', '\\'], "_");
-    let bytes = snapshot.sources.get(read.source).text.as_bytes().to_vec();
     Ok(Some(RawFile { name: format!("{folder}/config/{node}/patroni.yml"), bytes, ..RawFile::default() }))
 }
 

@@ -39,6 +39,28 @@ struct Found {
 ///
 /// Line breaks stay, so that lines and columns stay what they are.
 pub fn mask(text: &str, spans: &[Span]) -> String {
+    replaced(text, spans, |secret| fill(secret, b'*'))
+}
+
+/// The text with the same places filled so that it parses as before: a string stays a string, a number a number.
+pub fn redact(text: &str, spans: &[Span]) -> String {
+    replaced(text, spans, |secret| {
+        let is_number = secret.iter().any(u8::is_ascii_digit)
+            && secret.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+'));
+        match secret {
+            _ if is_number => secret.iter_mut().filter(|byte| byte.is_ascii_digit()).for_each(|byte| *byte = b'1'),
+            [open @ (b'"' | b'\''), inner @ .., close] if open == close => fill(inner, b'x'),
+            secret => fill(secret, b'x'),
+        }
+    })
+}
+
+fn fill(secret: &mut [u8], filling: u8) {
+    secret.iter_mut().filter(|byte| !matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = filling);
+}
+
+/// The text with every place of a secret replaced by ASCII of the same length.
+fn replaced(text: &str, spans: &[Span], replace: impl Fn(&mut [u8])) -> String {
     let mut ranges = ranges(text);
     ranges.extend(spans.iter().map(|span| span.start..span.end));
     if ranges.is_empty() {
@@ -50,7 +72,7 @@ pub fn mask(text: &str, spans: &[Span]) -> String {
         let end =
             (range.end.min(text.len())..=text.len()).find(|end| text.is_char_boundary(*end)).unwrap_or(text.len());
         let start = character_start(text, range.start.min(end));
-        bytes[start..end].iter_mut().filter(|byte| !matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b'*');
+        replace(&mut bytes[start..end]);
     }
     String::from_utf8(bytes).expect("only whole characters were replaced, by ASCII")
 }
@@ -432,6 +454,29 @@ mod tests {
         let spans = conceal(&mut node);
         assert_eq!(format!("{node:?}"), expect_tree);
         assert_eq!(mask(text, &spans), expect_text.replace('·', "*"));
+    }
+
+    #[test]
+    fn what_is_redacted_parses_as_before() {
+        fn check(text: &str, expect: &str) {
+            let parse =
+                |text: &str| json::parse(SourceId(0), text).ok().or_else(|| yaml::parse(SourceId(0), text).ok());
+            let spans = conceal(&mut parse(text).expect("it parses"));
+            let redacted = redact(text, &spans);
+            assert_eq!(redacted, expect);
+            assert!(parse(&redacted).is_some(), "{redacted}");
+        }
+        check(r#"{"password": "hunter2", "ttl": 30}"#, r#"{"password": "xxxxxxx", "ttl": 30}"#);
+        check(r#"{"password": 12345, "token": -1.5}"#, r#"{"password": 11111, "token": -1.1}"#);
+        check(r#"{"password": "a\"\\ü"}"#, r#"{"password": "xxxxxxx"}"#);
+        // Of a text without structure the comment may be a part.
+        check("password: hunter2 # mine\n", "password: xxxxxxxxxxxxxx\n");
+        check("password: 'it''s'\n", "password: 'xxxxx'\n");
+        check("{password: hunter2, ttl: 30}\n", "{password: xxxxxxx, ttl: 30}\n");
+        check(
+            r#"{"primary_conninfo": "host=a password=hunter2 port=1"}"#,
+            r#"{"primary_conninfo": "host=a password=xxxxxxx port=1"}"#,
+        );
     }
 
     #[test]
