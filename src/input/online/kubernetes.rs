@@ -128,9 +128,8 @@ impl Kubernetes {
         config.connect_timeout = Some(self.limits.dcs);
         config.read_timeout = Some(self.limits.dcs);
         let endpoint = shown(&config.cluster_url.to_string());
-        let client = Client::try_from(config).map_err(|error| {
-            OnlineError::Settings(format!("the kubeconfig is of no use: {}", http::innermost(&error)))
-        })?;
+        let client = Client::try_from(config)
+            .map_err(|error| OnlineError::Settings(format!("the kubeconfig is of no use: {}", words(&error))))?;
         self.client.replace(Some((endpoint, client.clone())));
         Ok(client)
     }
