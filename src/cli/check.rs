@@ -6,7 +6,6 @@ use patrolint::report::check::{Report, json, text};
 use patrolint::report::monitoring;
 use patrolint::rules::Options;
 
-use crate::cli::configuration_options::ConfigurationOptions;
 use crate::cli::input_options::{InputOptions, PostgresOption};
 use crate::cli::output_options::{Answer, VerdictFormat, VerdictOutput};
 use crate::cli::rule_options::{FailOn, RuleOptions};
@@ -20,9 +19,6 @@ use crate::cli::{Exit, Failure};
 pub struct Arguments {
     #[command(flatten)]
     input: InputOptions,
-
-    #[command(flatten)]
-    configuration: ConfigurationOptions,
 
     #[command(flatten)]
     postgres: PostgresOption,
