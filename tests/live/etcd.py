@@ -108,7 +108,7 @@ class EtcdTest(unittest.TestCase):
     def test_no_majority(self):
         etcd = Etcd(self.servers, count=3)
         Recorded(self.servers, RECORDED).load(etcd)
-        way = '--online', '-c', self.servers.configuration(etcd.section), '--timeout', '3'
+        way = '--online', '-c', self.servers.configuration(etcd.section), '--dcs-timeout', '3'
         etcd.stop(0)
         etcd.stop(2)
         outcome = self.predict(*way)
@@ -119,7 +119,7 @@ class EtcdTest(unittest.TestCase):
 
     def test_no_server(self):
         etcd = Etcd(self.servers, count=3)
-        way = '--online', '-c', self.servers.configuration(etcd.section), '--timeout', '3', '--rest-timeout', '1'
+        way = '--online', '-c', self.servers.configuration(etcd.section), '--dcs-timeout', '3', '--rest-timeout', '1'
         for number in range(3):
             etcd.stop(number)
         self.assert_fails('none of 3 servers answers.*connection refused', *way)

@@ -113,7 +113,7 @@ class FaultTest(unittest.TestCase):
         yield 'of another authority', self.servers.serve(failing, other.context()).url, '[Ii]ssuer|[Cc]ertificate'
 
     def way(self, section, timeout=DCS_SECONDS, **more):
-        return ('--online', '-c', self.servers.configuration(section, **more), '--timeout', timeout,
+        return ('--online', '-c', self.servers.configuration(section, **more), '--dcs-timeout', timeout,
                 '--rest-timeout', REST_SECONDS)
 
     def tearDown(self):
