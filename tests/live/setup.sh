@@ -1,11 +1,19 @@
 #!/bin/sh
 # Makes what real clusters need: etcd and PostgreSQL as packages of Debian or Ubuntu, if they are missing and root runs this, and
-# in DIR (default ./live-env) a Python environment for each RELEASE of Patroni. What is there already is kept.
+# in DIR (default ./live-env) a Python environment for each RELEASE of Patroni; with the word `stores` also ZooKeeper, and protoc to
+# build patrolint with all features. What is there already is kept.
 #
-#     setup.sh DIR [RELEASE ...]
+#     setup.sh DIR [stores] [RELEASE ...]
 set -eu
 umask 022
 dir=${1:-./live-env}; [ $# -gt 0 ] && shift
+missing=
+if [ "${1:-}" = stores ]; then
+  shift
+  [ -e /usr/share/java/zookeeper.jar ] || missing="$missing zookeeperd"
+  [ -e /usr/share/java/netty-all.jar ] || missing="$missing libnetty-java"
+  command -v protoc >/dev/null || missing="$missing protobuf-compiler"
+fi
 
 install_packages() {
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
@@ -23,7 +31,6 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive apt-get install -qqy "$@" >&2
 }
 
-missing=
 command -v etcd >/dev/null || missing="$missing etcd-server"
 command -v etcdctl >/dev/null || missing="$missing etcd-client"
 command -v openssl >/dev/null || missing="$missing openssl"

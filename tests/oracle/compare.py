@@ -52,7 +52,7 @@ def main():
         print(f'seed {options.seed}', flush=True)
 
     subprocess.run([HERE / 'setup.sh', options.env, *options.releases], check=True)
-    build = ['cargo', 'build', '--quiet', '--locked', '--release', '--example', 'verdicts']
+    build = ['cargo', 'build', '--quiet', '--locked', '--release', '--no-default-features', '--example', 'verdicts']
     subprocess.run(build, check=True, cwd=TOP)
     releases = options.releases or sorted(os.listdir(options.env / 'src'), key=number)
     deviations = json.loads((HERE / 'deviations.json').read_text())

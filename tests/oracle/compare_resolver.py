@@ -35,7 +35,7 @@ def main():
         options.seed = int.from_bytes(os.urandom(4), 'little')
     print(f'resolver: seed {options.seed}', flush=True)
     subprocess.run([compare.HERE / 'setup.sh', options.env, *options.releases], check=True)
-    build = ['cargo', 'build', '--quiet', '--locked', '--release', '--example', 'resolver']
+    build = ['cargo', 'build', '--quiet', '--locked', '--release', '--no-default-features', '--example', 'resolver']
     subprocess.run(build, check=True, cwd=compare.TOP)
     started = time.monotonic()
     failed = False

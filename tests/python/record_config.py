@@ -280,7 +280,7 @@ def main():
         with gzip.GzipFile(arguments.out, 'wb', mtime=0) as out:
             out.write(content.encode())
         return
-    readings = [arguments.readings] if arguments.readings else ['cargo', 'run', '--quiet', '--release', '--locked', '--manifest-path', str(TOP / 'Cargo.toml'), '--example', 'readings', '--']
+    readings = [arguments.readings] if arguments.readings else ['cargo', 'run', '--quiet', '--release', '--no-default-features', '--locked', '--manifest-path', str(TOP / 'Cargo.toml'), '--example', 'readings', '--']
     differing = run(readings + ['configurations'], [json.dumps(record) for record in records])
     # What belongs to one difference follows it, indented.
     count = sum(1 for line in differing if not line.startswith(' '))

@@ -80,7 +80,7 @@ def main():
         texts = [text for text in texts if '<<' not in text]
     content = records(record, texts)
     program = [arguments.readings] if arguments.readings else [
-        'cargo', 'run', '--quiet', '--release', '--locked', '--manifest-path', str(TOP / 'Cargo.toml'), '--example', 'readings', '--']
+        'cargo', 'run', '--quiet', '--release', '--no-default-features', '--locked', '--manifest-path', str(TOP / 'Cargo.toml'), '--example', 'readings', '--']
     found = subprocess.run(program + ['yaml'], input=content, stdout=subprocess.PIPE, text=True, check=True).stdout
     differing = found.split('\n"')
     count = len(differing) if found else 0
