@@ -162,7 +162,11 @@ impl<'a> Scenario<'a> {
         let kept = self.keys.iter().filter(|(name, _)| is_kept(name)).map(|(name, key)| (*name, key));
         let changed = changes.iter().filter_map(|(name, key)| Some((*name, key.as_ref()?)));
         let keys: BTreeMap<&str, &DcsKey> = kept.chain(changed).collect();
-        let mut after = World::read(keys.iter().map(|(name, key)| (*name, *key)), self.behaviours);
+        let keys = keys.iter().map(|(name, key)| (*name, *key));
+        let mut after = match changes.contains_key("config") {
+            true => World::read(keys, self.behaviours),
+            false => World { cluster: Cluster::load(keys, self.behaviours), config: world.config.clone() },
+        };
         if !changes.contains_key("failover")
             && let Ok(after) = &mut after.cluster
         {

@@ -191,12 +191,13 @@ impl Section {
 
     /// The entry of a string key.
     pub fn get(&self, name: &str) -> Option<&Setting> {
-        self.find(&Value::String(name.to_owned()))
+        let at = *self.index.get(&self.identity_of_name(name))?;
+        self.entries[at].as_ref().map(|(_, setting)| setting)
     }
 
     /// The key as it is kept, and the entry, of a string key.
     pub fn entry(&self, name: &str) -> Option<(&Value, &Setting)> {
-        let at = *self.index.get(&self.identity(&Value::String(name.to_owned())))?;
+        let at = *self.index.get(&self.identity_of_name(name))?;
         self.entries[at].as_ref().map(|(key, setting)| (key, setting))
     }
 
@@ -355,10 +356,19 @@ impl Section {
             Value::Int(value) => format!("#{value}"),
             Value::Float(value) if *value as i128 as f64 == *value => format!("#{}", *value as i128),
             Value::Float(value) => format!("f{}", value.to_bits()),
-            Value::String(text) if self.ignores_case => format!("s{}", text.to_lowercase()),
-            Value::String(text) => format!("s{text}"),
+            Value::String(text) => self.identity_of_name(text),
             Value::Secret(secret) => self.identity(secret.expose()),
             other => format!("{}{}", python::type_name(other), python::str(other)),
         }
+    }
+
+    fn identity_of_name(&self, name: &str) -> String {
+        let mut identity = String::with_capacity(1 + name.len());
+        identity.push('s');
+        match self.ignores_case {
+            true => identity.push_str(&name.to_lowercase()),
+            false => identity.push_str(name),
+        }
+        identity
     }
 }
