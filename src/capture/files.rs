@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 use crate::capture::members::Asked;
 use crate::capture::{Picture, Taken, Target};
 use crate::input::RawFile;
+use crate::input::dcs_server::DcsServer;
 use crate::input::online::http::endpoint;
 use crate::input::online::settings::Dcs;
-use crate::input::online::{Keys, OnlineError, Server, StoredKey};
+use crate::input::online::{Keys, OnlineError, StoredKey};
 use crate::input::source_map::SourceId;
 use crate::parse::{json as parse_json, secrets, yaml};
 
@@ -188,7 +189,7 @@ fn section(dcs: &Dcs) -> &'static str {
     }
 }
 
-fn server(server: &Server) -> Value {
+fn server(server: &DcsServer) -> Value {
     json!({
         "endpoint": server.endpoint,
         "name": server.name,

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
+use crate::input::dcs_server::DcsServer;
 use crate::input::online::kubernetes::{Kubernetes as Api, Lists};
 use crate::input::online::settings::{Kubernetes as Settings, Limits};
-use crate::input::online::{DcsReader, Keys, OnlineError, Pending, Server, StoredKey};
+use crate::input::online::{DcsReader, Keys, OnlineError, Pending, StoredKey};
 use crate::input::source_map::SourceId;
 use crate::parse::dump::kubernetes::{self, Layout};
 use crate::parse::dump::{DumpedKey, StoredValue};
@@ -36,7 +37,7 @@ impl DcsReader for Kubernetes {
         })
     }
 
-    fn servers(&self) -> Pending<'_, Vec<Server>> {
+    fn servers(&self) -> Pending<'_, Vec<DcsServer>> {
         Box::pin(async move { vec![self.api.server().await] })
     }
 }

@@ -17,10 +17,11 @@ use crate::capture::files::Writer;
 pub use crate::capture::files::redacted_configuration;
 use crate::capture::members::{Asked, api_urls, api_urls_of_view};
 use crate::input::RawFile;
+use crate::input::dcs_server::DcsServer;
 use crate::input::online::clock;
 use crate::input::online::rest_api::Members;
 use crate::input::online::settings::{Dcs, Limits, RestApi};
-use crate::input::online::{self, DcsReader, Keys, OnlineError, Server};
+use crate::input::online::{self, DcsReader, Keys, OnlineError};
 
 /// How often a picture is taken before a cluster that will not hold still is taken as it is.
 const ATTEMPTS: usize = 3;
@@ -152,7 +153,7 @@ fn reader(dcs: &Dcs, limits: Limits) -> Result<Box<dyn DcsReader>, OnlineError> 
 /// What was read in one go.
 struct Taken {
     keys: Result<Keys, OnlineError>,
-    servers: Vec<Server>,
+    servers: Vec<DcsServer>,
     asked: Vec<Asked>,
     doubts: Vec<String>,
 }

@@ -1,5 +1,6 @@
 //! Reads bytes: the only folder that touches disk, standard input, network, clock or environment. Knows no format.
 
+pub mod dcs_server;
 pub mod offline;
 #[cfg(feature = "online")]
 pub mod online;

@@ -5,9 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use crate::input::dcs_server::DcsServer;
 use crate::input::online::http::{Answer, Http, clock_ahead, endpoint as shown, secret};
 use crate::input::online::settings::{Consul as Settings, Limits};
-use crate::input::online::{DcsReader, Keys, OnlineError, Pending, Server, StoredKey};
+use crate::input::online::{DcsReader, Keys, OnlineError, Pending, StoredKey};
 
 /// Reads Consul.
 #[derive(Debug)]
@@ -99,7 +100,7 @@ impl DcsReader for Consul {
         })
     }
 
-    fn servers(&self) -> Pending<'_, Vec<Server>> {
+    fn servers(&self) -> Pending<'_, Vec<DcsServer>> {
         Box::pin(async move {
             let peers = match self.get("/v1/status/peers", &[]).await {
                 Ok(peers) => peers,
@@ -107,20 +108,20 @@ impl DcsReader for Consul {
                     let (OnlineError::Server { reason, .. } | OnlineError::Denied { reason, .. }) = error else {
                         return Vec::new();
                     };
-                    return vec![Server { endpoint: self.shown(), error: Some(reason), ..Server::default() }];
+                    return vec![DcsServer { endpoint: self.shown(), error: Some(reason), ..DcsServer::default() }];
                 }
             };
             let leader = self.get("/v1/status/leader", &[]).await.ok();
             let leader = leader.and_then(|answer| serde_json::from_slice::<String>(&answer.body).ok());
             let own = self.get("/v1/agent/self", &[]).await.ok();
             let own: Value = own.and_then(|answer| serde_json::from_slice(&answer.body).ok()).unwrap_or_default();
-            let server = |endpoint: String| Server {
+            let server = |endpoint: String| DcsServer {
                 is_leader: leader.as_ref().map(|leader| *leader == endpoint),
                 endpoint,
                 version: own["Config"]["Version"].as_str().map(str::to_owned),
                 latency_ms: Some(peers.latency_ms),
                 clock_ahead_seconds: clock_ahead(&peers),
-                ..Server::default()
+                ..DcsServer::default()
             };
             let addresses: Vec<String> = serde_json::from_slice(&peers.body).unwrap_or_default();
             addresses.into_iter().map(server).collect()

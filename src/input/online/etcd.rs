@@ -1,15 +1,105 @@
-//! What the two APIs of etcd have in common: which servers to ask, and one after the other until one answers.
+//! What the APIs of etcd have in common: which servers to ask, one after the other until one answers, and what to do without a
+//! majority.
 
-use std::time::Duration;
-
+use futures_util::future::join_all;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::RData;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use crate::input::online::OnlineError;
-use crate::input::online::http::{Http, innermost};
+use crate::input::dcs_server::DcsServer;
+use crate::input::online::http::{Http, endpoint as shown, innermost};
 use crate::input::online::settings::{Etcd, Limits, Tls};
+use crate::input::online::{DcsReader, Keys, OnlineError, Pending, first};
+
+/// One of the APIs.
+pub(super) trait Api {
+    /// Every key below a path, as a server has it: after asking the others, or of itself alone.
+    async fn keys(&self, endpoint: &str, prefix: &str, agreed: bool) -> Result<Keys, OnlineError>;
+
+    /// The servers that a server knows, itself among them; one that has not started yet has no URL.
+    async fn members(&self, endpoint: &str) -> Result<Vec<Member>, OnlineError>;
+
+    /// Adds what a server tells of itself.
+    async fn ask(&self, endpoint: &str, server: &mut DcsServer) -> Result<(), OnlineError>;
+}
+
+/// A server as another one knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Member {
+    pub name: Option<String>,
+    pub url: String,
+}
+
+/// Reads etcd by one of its APIs.
+struct Reader<A> {
+    settings: Etcd,
+    limits: Limits,
+    api: A,
+}
+
+/// A reader by this API.
+pub(super) fn reader(settings: &Etcd, limits: Limits, api: impl Api + 'static) -> Box<dyn DcsReader> {
+    Box::new(Reader { settings: settings.clone(), limits, api })
+}
+
+impl<A: Api> Reader<A> {
+    /// The servers that etcd itself names; those of the settings if it names none, or is behind proxies.
+    async fn members(&self) -> Result<Vec<Member>, OnlineError> {
+        let endpoints = endpoints(&self.settings, self.limits).await?;
+        let told = match self.settings.use_proxies {
+            true => Vec::new(),
+            false => {
+                let ask = async |endpoint| self.api.members(endpoint).await;
+                first(&endpoints, self.limits.dcs, ask).await.unwrap_or_default()
+            }
+        };
+        let given = || endpoints.into_iter().map(|url| Member { name: None, url }).collect();
+        Ok(if told.is_empty() { given() } else { told })
+    }
+
+    async fn server(&self, Member { name, url }: Member) -> DcsServer {
+        if url.is_empty() {
+            return DcsServer { name, error: Some("it has not started yet".to_owned()), ..DcsServer::default() };
+        }
+        let url = url.trim_end_matches('/');
+        let mut server = DcsServer { endpoint: shown(url), name, ..DcsServer::default() };
+        let asked = tokio::time::timeout(self.limits.dcs, self.api.ask(url, &mut server)).await;
+        match asked.unwrap_or_else(|_| Err(OnlineError::no_answer(url, self.limits.dcs))) {
+            Ok(()) => {}
+            Err(OnlineError::Server { reason, .. } | OnlineError::Denied { reason, .. }) => server.error = Some(reason),
+            Err(error) => server.error = Some(error.to_string()),
+        }
+        server
+    }
+}
+
+impl<A: Api> DcsReader for Reader<A> {
+    fn keys<'a>(&'a self, prefix: &'a str) -> Pending<'a, Result<Keys, OnlineError>> {
+        Box::pin(async move {
+            let endpoints = endpoints(&self.settings, self.limits).await?;
+            let ask = async |agreed| {
+                let ask = async |endpoint| self.api.keys(endpoint, prefix, agreed).await;
+                first(&endpoints, self.limits.dcs / 2, ask).await
+            };
+            match ask(true).await {
+                // Without a majority a server still tells what it has, if it is not asked to make sure.
+                Err(error @ (OnlineError::Server { .. } | OnlineError::NoServer(_))) => match ask(false).await {
+                    Ok(keys) => Ok(Keys { stale: Some(error.to_string()), ..keys }),
+                    Err(_) => Err(error),
+                },
+                other => other,
+            }
+        })
+    }
+
+    fn servers(&self) -> Pending<'_, Vec<DcsServer>> {
+        Box::pin(async move {
+            let members = self.members().await.unwrap_or_default();
+            join_all(members.into_iter().map(async |member| self.server(member).await)).await
+        })
+    }
+}
 
 /// The servers that the settings name: by SRV records if there are any.
 ///
@@ -18,7 +108,7 @@ use crate::input::online::settings::{Etcd, Limits, Tls};
 /// # Errors
 ///
 /// They name none.
-pub async fn endpoints(settings: &Etcd, limits: Limits) -> Result<Vec<String>, OnlineError> {
+async fn endpoints(settings: &Etcd, limits: Limits) -> Result<Vec<String>, OnlineError> {
     let mut none = "the settings name no server of etcd".to_owned();
     if let Some(domain) = &settings.srv {
         let discovery = Discovery::new(limits)?;
@@ -115,31 +205,16 @@ impl Discovery {
     }
 }
 
-/// Asks one server after the other until one answers, each for its share of `total`.
-///
-/// A server that denies ends it: the others would, too.
-///
-/// # Errors
-///
-/// None answers.
-pub async fn first<'a, T>(
-    endpoints: &'a [String],
-    total: Duration,
-    ask: impl AsyncFn(&'a str) -> Result<T, OnlineError>,
-) -> Result<T, OnlineError> {
-    let share = total / u32::try_from(endpoints.len().max(1)).unwrap_or(u32::MAX);
-    let mut failures = Vec::new();
-    for endpoint in endpoints {
-        match tokio::time::timeout(share, ask(endpoint)).await {
-            Ok(Err(error @ OnlineError::Server { .. })) => failures.push(error),
-            Ok(other) => return other,
-            Err(_) => failures.push(OnlineError::no_answer(endpoint, share)),
-        }
-    }
-    match <[OnlineError; 1]>::try_from(failures) {
-        Ok([only]) => Err(only),
-        Err(failures) => Err(OnlineError::NoServer(failures)),
-    }
+/// Why a server is of no use though it answers.
+pub(super) const NO_LEADER: &str = "it knows no leader of etcd";
+
+/// The servers of an answer with `members`, which both HTTP APIs write alike.
+pub(super) fn listed(answer: &Value) -> Vec<Member> {
+    let member = |member: &Value| Member {
+        name: member["name"].as_str().filter(|name| !name.is_empty()).map(str::to_owned),
+        url: member["clientURLs"].as_array().and_then(|urls| urls.first()?.as_str()).unwrap_or_default().to_owned(),
+    };
+    answer["members"].as_array().into_iter().flatten().map(member).collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! etcd's API v2, as Patroni's section `etcd` uses it.
 
-use futures_util::future::join_all;
 use serde_json::Value;
 
+use crate::input::dcs_server::DcsServer;
+use crate::input::online::etcd::{self, Api, Member};
 use crate::input::online::http::{Answer, Http, basic, clock_ahead, endpoint as shown};
 use crate::input::online::settings::{Etcd, Limits};
-use crate::input::online::{DcsReader, Keys, OnlineError, Pending, Server, StoredKey, etcd};
+use crate::input::online::{Keys, OnlineError, StoredKey};
 
 /// The code of etcd for a key that is not there.
 const KEY_NOT_FOUND: u64 = 100;
@@ -14,7 +15,6 @@ const KEY_NOT_FOUND: u64 = 100;
 #[derive(Debug)]
 pub struct Etcd2 {
     settings: Etcd,
-    limits: Limits,
     http: Http,
 }
 
@@ -24,7 +24,7 @@ impl Etcd2 {
     /// A file that the settings name is of no use.
     pub fn new(settings: &Etcd, limits: Limits) -> Result<Self, OnlineError> {
         let http = Http::new(&settings.tls, limits.dcs, limits.answer_bytes)?;
-        Ok(Self { settings: settings.clone(), limits, http })
+        Ok(Self { settings: settings.clone(), http })
     }
 
     async fn get(&self, endpoint: &str, path: &str) -> Result<Answer, OnlineError> {
@@ -39,9 +39,11 @@ impl Etcd2 {
             _ => Err(failure(endpoint, &format!("HTTP status {} to GET {path}", answer.status))),
         }
     }
+}
 
-    async fn keys_from(&self, endpoint: &str, prefix: &str, quorum: bool) -> Result<Keys, OnlineError> {
-        let path = format!("/v2/keys{}?recursive=true&quorum={quorum}", escaped(prefix.trim_end_matches('/')));
+impl Api for Etcd2 {
+    async fn keys(&self, endpoint: &str, prefix: &str, agreed: bool) -> Result<Keys, OnlineError> {
+        let path = format!("/v2/keys{}?recursive=true&quorum={agreed}", escaped(prefix.trim_end_matches('/')));
         let answer = self.get(endpoint, &path).await?;
         let revision = answer.headers.get("x-etcd-index").and_then(|index| index.to_str().ok()?.parse().ok());
         let mut keys = Keys { endpoint: shown(endpoint), revision, ..Keys::default() };
@@ -64,63 +66,19 @@ impl Etcd2 {
         Ok(keys)
     }
 
-    async fn members(&self, endpoints: &[String]) -> Vec<(Option<String>, String)> {
-        let ask = async |endpoint| self.json(endpoint, "/v2/members").await;
-        let list = match self.settings.use_proxies {
-            true => Value::Null,
-            false => etcd::first(endpoints, self.limits.dcs, ask).await.unwrap_or_default(),
-        };
-        let url =
-            |member: &Value| Some(member["clientURLs"].as_array()?.first()?.as_str()?.trim_end_matches('/').to_owned());
-        let members = list["members"].as_array().into_iter().flatten();
-        let members: Vec<_> =
-            members.filter_map(|member| Some((member["name"].as_str().map(str::to_owned), url(member)?))).collect();
-        if members.is_empty() { endpoints.iter().map(|it| (None, it.clone())).collect() } else { members }
+    async fn members(&self, endpoint: &str) -> Result<Vec<Member>, OnlineError> {
+        Ok(etcd::listed(&self.json(endpoint, "/v2/members").await?))
     }
 
-    async fn server(&self, name: Option<String>, endpoint: &str) -> Server {
-        let mut server = Server { endpoint: shown(endpoint), name, ..Server::default() };
-        let asked = async {
-            let answer = self.get(endpoint, "/version").await?;
-            server.latency_ms = Some(answer.latency_ms);
-            server.clock_ahead_seconds = clock_ahead(&answer);
-            let version: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-            server.version = version["etcdserver"].as_str().map(str::to_owned);
-            self.json(endpoint, "/v2/stats/self").await
-        };
-        match asked.await {
-            Ok(stats) => server.is_leader = stats["state"].as_str().map(|state| state == "StateLeader"),
-            Err(OnlineError::Server { reason, .. } | OnlineError::Denied { reason, .. }) => server.error = Some(reason),
-            Err(error) => server.error = Some(error.to_string()),
-        }
-        server
-    }
-}
-
-impl DcsReader for Etcd2 {
-    fn keys<'a>(&'a self, prefix: &'a str) -> Pending<'a, Result<Keys, OnlineError>> {
-        Box::pin(async move {
-            let endpoints = etcd::endpoints(&self.settings, self.limits).await?;
-            let ask = async |quorum| {
-                let ask = async |endpoint| self.keys_from(endpoint, prefix, quorum).await;
-                etcd::first(&endpoints, self.limits.dcs / 2, ask).await
-            };
-            match ask(true).await {
-                Err(error @ (OnlineError::Server { .. } | OnlineError::NoServer(_))) => match ask(false).await {
-                    Ok(keys) => Ok(Keys { stale: Some(error.to_string()), ..keys }),
-                    Err(_) => Err(error),
-                },
-                other => other,
-            }
-        })
-    }
-
-    fn servers(&self) -> Pending<'_, Vec<Server>> {
-        Box::pin(async move {
-            let Ok(endpoints) = etcd::endpoints(&self.settings, self.limits).await else { return Vec::new() };
-            let members = self.members(&endpoints).await;
-            join_all(members.into_iter().map(async |(name, endpoint)| self.server(name, &endpoint).await)).await
-        })
+    async fn ask(&self, endpoint: &str, server: &mut DcsServer) -> Result<(), OnlineError> {
+        let answer = self.get(endpoint, "/version").await?;
+        server.latency_ms = Some(answer.latency_ms);
+        server.clock_ahead_seconds = clock_ahead(&answer);
+        let version: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        server.version = version["etcdserver"].as_str().map(str::to_owned);
+        let stats = self.json(endpoint, "/v2/stats/self").await?;
+        server.is_leader = stats["state"].as_str().map(|state| state == "StateLeader");
+        Ok(())
     }
 }
 

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::future::join_all;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde_json::{Value, json};
 
+use crate::input::dcs_server::DcsServer;
+use crate::input::online::etcd::{self, Api, Member};
 use crate::input::online::http::{Answer, Http, clock_ahead, endpoint as shown, secret};
 use crate::input::online::settings::{Etcd, Hidden, Limits};
-use crate::input::online::{DcsReader, Keys, OnlineError, Pending, Server, StoredKey, etcd};
+use crate::input::online::{Keys, OnlineError, StoredKey};
 
 /// The oldest etcd whose gateway Patroni uses.
 ///
@@ -22,7 +23,6 @@ const OLDEST: [u64; 3] = [3, 0, 4];
 #[derive(Debug)]
 pub struct Etcd3 {
     settings: Etcd,
-    limits: Limits,
     http: Http,
     /// What the last server to let us in gave.
     token: RefCell<Option<Hidden>>,
@@ -47,7 +47,7 @@ impl Etcd3 {
     /// A file that the settings name is of no use.
     pub fn new(settings: &Etcd, limits: Limits) -> Result<Self, OnlineError> {
         let http = Http::new(&settings.tls, limits.dcs, limits.answer_bytes)?;
-        Ok(Self { settings: settings.clone(), limits, http, token: RefCell::default() })
+        Ok(Self { settings: settings.clone(), http, token: RefCell::default() })
     }
 
     /// Source: patroni/dcs/etcd3.py, `Etcd3Client._ensure_version_prefix`, 4.1.5.
@@ -119,13 +119,15 @@ impl Etcd3 {
         let answer = self.http.post(&url, headers, body).await?;
         decode(gateway.endpoint, &answer)
     }
+}
 
-    async fn keys_from(&self, endpoint: &str, prefix: &str, serializable: bool) -> Result<Keys, OnlineError> {
+impl Api for Etcd3 {
+    async fn keys(&self, endpoint: &str, prefix: &str, agreed: bool) -> Result<Keys, OnlineError> {
         let gateway = self.gateway(endpoint).await?;
         let body = json!({
             "key": STANDARD.encode(prefix),
             "range_end": STANDARD.encode(after(prefix)),
-            "serializable": serializable,
+            "serializable": !agreed,
         });
         let answer = self.call(&gateway, "/kv/range", &body).await?;
         let malformed = |what: &str| failure(endpoint, &format!("its answer holds {what}"));
@@ -161,82 +163,27 @@ impl Etcd3 {
         Ok(Keys { endpoint: shown(endpoint), revision, keys, ..Keys::default() })
     }
 
-    /// The servers that etcd itself names beside those of the settings.
-    async fn members(&self, endpoints: &[String]) -> Vec<(Option<String>, String)> {
-        let mut found: Vec<(Option<String>, String)> = Vec::new();
-        let list = etcd::first(endpoints, self.limits.dcs, async |endpoint| {
-            let gateway = self.gateway(endpoint).await?;
-            self.call(&gateway, "/cluster/member/list", &json!({})).await
-        });
-        let list = if self.settings.use_proxies { Value::Null } else { list.await.unwrap_or_default() };
-        for member in list["members"].as_array().into_iter().flatten() {
-            let name = member["name"].as_str().filter(|name| !name.is_empty()).map(str::to_owned);
-            let urls = member["clientURLs"].as_array();
-            let url = urls.and_then(|urls| urls.first()).and_then(Value::as_str);
-            found.push((name, url.unwrap_or_default().trim_end_matches('/').to_owned()));
-        }
-        if found.is_empty() {
-            found.extend(endpoints.iter().map(|endpoint| (None, endpoint.clone())));
-        }
-        found
+    async fn members(&self, endpoint: &str) -> Result<Vec<Member>, OnlineError> {
+        let gateway = self.gateway(endpoint).await?;
+        Ok(etcd::listed(&self.call(&gateway, "/cluster/member/list", &json!({})).await?))
     }
 
-    async fn server(&self, name: Option<String>, endpoint: &str) -> Server {
-        let mut server = Server { endpoint: shown(endpoint), name, ..Server::default() };
-        if endpoint.is_empty() {
-            return Server { endpoint: String::new(), error: Some("it has not started yet".to_owned()), ..server };
+    async fn ask(&self, endpoint: &str, server: &mut DcsServer) -> Result<(), OnlineError> {
+        let gateway = self.gateway(endpoint).await?;
+        server.version = Some(gateway.version.clone());
+        server.latency_ms = Some(gateway.latency_ms);
+        server.clock_ahead_seconds = gateway.clock_ahead_seconds;
+        let status = self.call(&gateway, "/maintenance/status", &json!({})).await?;
+        let (own, leader) = (number(&status["header"]["member_id"]), number(&status["leader"]));
+        server.is_leader = Some(own.is_some() && own == leader);
+        server.database_bytes = number(&status["dbSize"]);
+        server.database_bytes_in_use = number(&status["dbSizeInUse"]);
+        let errors = status["errors"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        server.alarms = errors.map(alarm).collect();
+        match leader {
+            None | Some(0) => Err(failure(endpoint, etcd::NO_LEADER)),
+            Some(_) => Ok(()),
         }
-        let status = async {
-            let gateway = self.gateway(endpoint).await?;
-            server.version = Some(gateway.version.clone());
-            server.latency_ms = Some(gateway.latency_ms);
-            server.clock_ahead_seconds = gateway.clock_ahead_seconds;
-            self.call(&gateway, "/maintenance/status", &json!({})).await
-        };
-        match status.await {
-            Ok(status) => {
-                let (own, leader) = (number(&status["header"]["member_id"]), number(&status["leader"]));
-                server.is_leader = Some(own.is_some() && own == leader);
-                server.database_bytes = number(&status["dbSize"]);
-                server.database_bytes_in_use = number(&status["dbSizeInUse"]);
-                let errors = status["errors"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                server.alarms = errors.map(alarm).collect();
-                if leader.is_none_or(|leader| leader == 0) {
-                    server.error = Some("it knows no leader of etcd".to_owned());
-                }
-            }
-            Err(OnlineError::Server { reason, .. } | OnlineError::Denied { reason, .. }) => server.error = Some(reason),
-            Err(error) => server.error = Some(error.to_string()),
-        }
-        server
-    }
-}
-
-impl DcsReader for Etcd3 {
-    fn keys<'a>(&'a self, prefix: &'a str) -> Pending<'a, Result<Keys, OnlineError>> {
-        Box::pin(async move {
-            let endpoints = etcd::endpoints(&self.settings, self.limits).await?;
-            let ask = async |serializable| {
-                let ask = async |endpoint| self.keys_from(endpoint, prefix, serializable).await;
-                etcd::first(&endpoints, self.limits.dcs / 2, ask).await
-            };
-            match ask(false).await {
-                // Without a majority a server still tells what it has, if it is not asked to make sure.
-                Err(error @ (OnlineError::Server { .. } | OnlineError::NoServer(_))) => match ask(true).await {
-                    Ok(keys) => Ok(Keys { stale: Some(error.to_string()), ..keys }),
-                    Err(_) => Err(error),
-                },
-                other => other,
-            }
-        })
-    }
-
-    fn servers(&self) -> Pending<'_, Vec<Server>> {
-        Box::pin(async move {
-            let Ok(endpoints) = etcd::endpoints(&self.settings, self.limits).await else { return Vec::new() };
-            let members = self.members(&endpoints).await;
-            join_all(members.into_iter().map(async |(name, endpoint)| self.server(name, &endpoint).await)).await
-        })
     }
 }
 

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use etcd_client::{Certificate, Client, ConnectOptions, Error, GetOptions, Identity, TlsOptions};
-use futures_util::future::join_all;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
+use crate::input::dcs_server::DcsServer;
 use crate::input::online::clock::Stopwatch;
+use crate::input::online::etcd::{self, Api, Member};
 use crate::input::online::etcd3::{alarm, is_denial};
 use crate::input::online::http::{self, endpoint as shown, innermost};
 use crate::input::online::settings::{Etcd, Limits, Tls};
-use crate::input::online::{DcsReader, Keys, OnlineError, Pending, Server, StoredKey, etcd};
+use crate::input::online::{Keys, OnlineError, StoredKey};
 
 /// The code of gRPC for credentials that are missing or wrong.
 const UNAUTHENTICATED: i32 = 16;
@@ -63,11 +63,13 @@ impl EtcdGrpc {
             client => client.map_err(|error| told(endpoint, &error)),
         }
     }
+}
 
-    async fn keys_from(&self, endpoint: &str, prefix: &str, serializable: bool) -> Result<Keys, OnlineError> {
+impl Api for EtcdGrpc {
+    async fn keys(&self, endpoint: &str, prefix: &str, agreed: bool) -> Result<Keys, OnlineError> {
         let mut client = self.client(endpoint).await?;
         let options = GetOptions::new().with_prefix();
-        let options = if serializable { options.with_serializable() } else { options };
+        let options = if agreed { options } else { options.with_serializable() };
         let mut kv = client.kv_client().max_decoding_message_size(self.limits.answer_bytes);
         let answer = kv.get(prefix, Some(options)).await.map_err(|error| told(endpoint, &error))?;
         let mut keys = Keys { endpoint: shown(endpoint), ..Keys::default() };
@@ -93,85 +95,31 @@ impl EtcdGrpc {
         Ok(keys)
     }
 
-    /// Names and URLs of the servers: those that one of them tells, or, behind proxies, those that the settings do.
-    async fn members(&self, endpoints: &[String]) -> Vec<(Option<String>, String)> {
-        let mut found = Vec::new();
-        if !self.settings.use_proxies {
-            let ask = async |endpoint| {
-                let mut client = self.client(endpoint).await?;
-                client.member_list().await.map_err(|error| told(endpoint, &error))
-            };
-            if let Ok(answer) = etcd::first(endpoints, self.limits.dcs / 2, ask).await {
-                found.extend(answer.members().iter().map(|member| {
-                    let name = Some(member.name().to_owned()).filter(|name| !name.is_empty());
-                    (name, member.client_urls().first().cloned().unwrap_or_default())
-                }));
-            }
-        }
-        if found.is_empty() {
-            found.extend(endpoints.iter().map(|endpoint| (None, endpoint.clone())));
-        }
-        found
-    }
-
-    async fn server(&self, name: Option<String>, endpoint: &str) -> Server {
-        if endpoint.is_empty() {
-            return Server { name, error: Some("it has not started yet".to_owned()), ..Server::default() };
-        }
-        let mut server = Server { endpoint: shown(endpoint), name, ..Server::default() };
-        let watch = Stopwatch::start();
-        let asked = async {
-            let mut client = self.client(endpoint).await?;
-            client.status().await.map_err(|error| told(endpoint, &error))
+    async fn members(&self, endpoint: &str) -> Result<Vec<Member>, OnlineError> {
+        let mut client = self.client(endpoint).await?;
+        let answer = client.member_list().await.map_err(|error| told(endpoint, &error))?;
+        let member = |member: &etcd_client::Member| Member {
+            name: Some(member.name().to_owned()).filter(|name| !name.is_empty()),
+            url: member.client_urls().first().cloned().unwrap_or_default(),
         };
-        match timeout(self.limits.dcs, asked).await {
-            Ok(Ok(status)) => {
-                let own = status.header().map(etcd_client::ResponseHeader::member_id);
-                server.latency_ms = Some(watch.milliseconds());
-                server.version = Some(status.version().to_owned());
-                server.is_leader = Some(own == Some(status.leader()));
-                server.database_bytes = u64::try_from(status.db_size()).ok();
-                server.database_bytes_in_use = u64::try_from(status.raft_used_db_size()).ok();
-                server.alarms = status.errors().iter().map(|text| alarm(text)).collect();
-                if status.leader() == 0 {
-                    server.error = Some("it knows no leader of etcd".to_owned());
-                }
-            }
-            Ok(Err(OnlineError::Server { reason, .. } | OnlineError::Denied { reason, .. })) => {
-                server.error = Some(reason);
-            }
-            Ok(Err(error)) => server.error = Some(error.to_string()),
-            Err(_) => server.error = Some("no answer in time".to_owned()),
+        Ok(answer.members().iter().map(member).collect())
+    }
+
+    async fn ask(&self, endpoint: &str, server: &mut DcsServer) -> Result<(), OnlineError> {
+        let watch = Stopwatch::start();
+        let mut client = self.client(endpoint).await?;
+        let status = client.status().await.map_err(|error| told(endpoint, &error))?;
+        let own = status.header().map(etcd_client::ResponseHeader::member_id);
+        server.latency_ms = Some(watch.milliseconds());
+        server.version = Some(status.version().to_owned());
+        server.is_leader = Some(own == Some(status.leader()));
+        server.database_bytes = u64::try_from(status.db_size()).ok();
+        server.database_bytes_in_use = u64::try_from(status.raft_used_db_size()).ok();
+        server.alarms = status.errors().iter().map(|text| alarm(text)).collect();
+        match status.leader() {
+            0 => Err(failure(endpoint, etcd::NO_LEADER)),
+            _ => Ok(()),
         }
-        server
-    }
-}
-
-impl DcsReader for EtcdGrpc {
-    fn keys<'a>(&'a self, prefix: &'a str) -> Pending<'a, Result<Keys, OnlineError>> {
-        Box::pin(async move {
-            let endpoints = etcd::endpoints(&self.settings, self.limits).await?;
-            let ask = async |serializable| {
-                let ask = async |endpoint| self.keys_from(endpoint, prefix, serializable).await;
-                etcd::first(&endpoints, self.limits.dcs / 2, ask).await
-            };
-            match ask(false).await {
-                // Without a majority a server still tells what it has, if it is not asked to make sure.
-                Err(error @ (OnlineError::Server { .. } | OnlineError::NoServer(_))) => match ask(true).await {
-                    Ok(keys) => Ok(Keys { stale: Some(error.to_string()), ..keys }),
-                    Err(_) => Err(error),
-                },
-                other => other,
-            }
-        })
-    }
-
-    fn servers(&self) -> Pending<'_, Vec<Server>> {
-        Box::pin(async move {
-            let Ok(endpoints) = etcd::endpoints(&self.settings, self.limits).await else { return Vec::new() };
-            let members = self.members(&endpoints).await;
-            join_all(members.into_iter().map(async |(name, endpoint)| self.server(name, &endpoint).await)).await
-        })
     }
 }
 

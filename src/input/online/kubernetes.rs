@@ -12,10 +12,11 @@ use kube::core::Request;
 use kube::{Client, Config};
 use serde_json::Value;
 
+use crate::input::dcs_server::DcsServer;
+use crate::input::online::OnlineError;
 use crate::input::online::clock::{self, Stopwatch};
 use crate::input::online::http::{self, endpoint as shown};
 use crate::input::online::settings::{Kubernetes as Settings, Limits};
-use crate::input::online::{OnlineError, Server};
 
 /// The context of a kubeconfig if the configuration names none.
 ///
@@ -76,21 +77,21 @@ impl Kubernetes {
     }
 
     /// What the API server tells of itself; which of several it was stays unknown.
-    pub async fn server(&self) -> Server {
+    pub async fn server(&self) -> DcsServer {
         let asked = async {
             let watch = Stopwatch::start();
             let client = self.client().await?;
             let version = client.apiserver_version().await.map_err(|error| self.failure(&error))?;
             Ok::<_, OnlineError>((version.git_version, watch.milliseconds()))
         };
-        let server = |endpoint| Server { endpoint, ..Server::default() };
+        let server = |endpoint| DcsServer { endpoint, ..DcsServer::default() };
         match tokio::time::timeout(self.limits.dcs, asked).await {
             Ok(Ok((version, latency_ms))) => {
-                Server { version: Some(version), latency_ms: Some(latency_ms), ..server(self.endpoint()) }
+                DcsServer { version: Some(version), latency_ms: Some(latency_ms), ..server(self.endpoint()) }
             }
-            Ok(Err(OnlineError::Server { reason, .. })) => Server { error: Some(reason), ..server(self.endpoint()) },
-            Ok(Err(error)) => Server { error: Some(error.to_string()), ..server(self.endpoint()) },
-            Err(_) => Server { error: Some("no answer in time".to_owned()), ..server(self.endpoint()) },
+            Ok(Err(OnlineError::Server { reason, .. })) => DcsServer { error: Some(reason), ..server(self.endpoint()) },
+            Ok(Err(error)) => DcsServer { error: Some(error.to_string()), ..server(self.endpoint()) },
+            Err(_) => DcsServer { error: Some("no answer in time".to_owned()), ..server(self.endpoint()) },
         }
     }
 

@@ -21,6 +21,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::input::dcs_server::DcsServer;
 use crate::input::online::settings::{Dcs, Limits};
 
 /// What an asynchronous method of a trait returns.
@@ -36,7 +37,7 @@ pub trait DcsReader {
     fn keys<'a>(&'a self, prefix: &'a str) -> Pending<'a, Result<Keys, OnlineError>>;
 
     /// What the servers tell of themselves; a server that does not answer is told of, too.
-    fn servers(&self) -> Pending<'_, Vec<Server>>;
+    fn servers(&self) -> Pending<'_, Vec<DcsServer>>;
 }
 
 /// Keys of a DCS.
@@ -73,31 +74,6 @@ impl std::fmt::Debug for StoredKey {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "StoredKey({}, {} bytes)", self.path, self.value.len())
     }
-}
-
-/// What a server of the DCS tells of itself.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Server {
-    /// Its URL or address.
-    pub endpoint: String,
-    /// Its name among the servers.
-    pub name: Option<String>,
-    /// Its version.
-    pub version: Option<String>,
-    /// Whether it leads the others.
-    pub is_leader: Option<bool>,
-    /// Size of its database, in bytes.
-    pub database_bytes: Option<u64>,
-    /// How much of that is in use, in bytes.
-    pub database_bytes_in_use: Option<u64>,
-    /// Alarms, such as `NOSPACE`.
-    pub alarms: Vec<String>,
-    /// How long its answer took, in milliseconds.
-    pub latency_ms: Option<u64>,
-    /// How far its clock is ahead of ours, in seconds, as the HTTP header `Date` tells.
-    pub clock_ahead_seconds: Option<i64>,
-    /// Why it does not answer.
-    pub error: Option<String>,
 }
 
 /// Why a live system cannot be read: the environment or the settings are to blame. Holds no secret.
@@ -152,13 +128,15 @@ impl OnlineError {
 pub fn reader(dcs: &Dcs, limits: Limits) -> Result<Box<dyn DcsReader>, OnlineError> {
     match dcs {
         #[cfg(feature = "etcd-grpc")]
-        Dcs::Etcd3(settings) if settings.grpc => Ok(Box::new(etcd_grpc::EtcdGrpc::new(settings, limits)?)),
+        Dcs::Etcd3(settings) if settings.grpc => {
+            Ok(etcd::reader(settings, limits, etcd_grpc::EtcdGrpc::new(settings, limits)?))
+        }
         #[cfg(not(feature = "etcd-grpc"))]
         Dcs::Etcd3(settings) if settings.grpc => {
             Err(OnlineError::Settings("this build cannot use gRPC: build with --features etcd-grpc".to_owned()))
         }
-        Dcs::Etcd3(settings) => Ok(Box::new(etcd3::Etcd3::new(settings, limits)?)),
-        Dcs::Etcd2(settings) => Ok(Box::new(etcd2::Etcd2::new(settings, limits)?)),
+        Dcs::Etcd3(settings) => Ok(etcd::reader(settings, limits, etcd3::Etcd3::new(settings, limits)?)),
+        Dcs::Etcd2(settings) => Ok(etcd::reader(settings, limits, etcd2::Etcd2::new(settings, limits)?)),
         Dcs::Consul(settings) => Ok(Box::new(consul::Consul::new(settings, limits)?)),
         #[cfg(feature = "zookeeper")]
         Dcs::ZooKeeper(settings) => Ok(Box::new(zookeeper::ZooKeeper::new(settings, limits)?)),
@@ -169,6 +147,33 @@ pub fn reader(dcs: &Dcs, limits: Limits) -> Result<Box<dyn DcsReader>, OnlineErr
         Dcs::Kubernetes(_) => {
             Err(OnlineError::Settings("this build cannot read Kubernetes: build with --features kubernetes".to_owned()))
         }
+    }
+}
+
+/// Asks one server after the other until one answers, each for its share of `total`.
+///
+/// A server that denies ends it: the others would, too.
+///
+/// # Errors
+///
+/// None answers.
+async fn first<'a, T>(
+    endpoints: &'a [String],
+    total: Duration,
+    ask: impl AsyncFn(&'a str) -> Result<T, OnlineError>,
+) -> Result<T, OnlineError> {
+    let share = total / u32::try_from(endpoints.len().max(1)).unwrap_or(u32::MAX);
+    let mut failures = Vec::new();
+    for endpoint in endpoints {
+        match tokio::time::timeout(share, ask(endpoint)).await {
+            Ok(Err(error @ OnlineError::Server { .. })) => failures.push(error),
+            Ok(other) => return other,
+            Err(_) => failures.push(OnlineError::no_answer(endpoint, share)),
+        }
+    }
+    match <[OnlineError; 1]>::try_from(failures) {
+        Ok([only]) => Err(only),
+        Err(failures) => Err(OnlineError::NoServer(failures)),
     }
 }
 

@@ -8,10 +8,11 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zookeeper_client::{Client, Connector, Error, SaslOptions, Stat, TlsOptions};
 
+use crate::input::dcs_server::DcsServer;
 use crate::input::online::clock::Stopwatch;
 use crate::input::online::http::{endpoint as shown, innermost, read, use_ring};
 use crate::input::online::settings::{Limits, Tls, ZooKeeper as Settings};
-use crate::input::online::{DcsReader, Keys, OnlineError, Pending, Server, StoredKey, etcd};
+use crate::input::online::{DcsReader, Keys, OnlineError, Pending, StoredKey, first};
 
 /// The most nodes that are read, each counted as itself and as a child.
 const MAX_NODES: usize = 200_000;
@@ -126,8 +127,8 @@ impl ZooKeeper {
 
     /// What a server tells of itself; most words of four letters are forbidden unless the servers are told otherwise, and
     /// one that is refused is no fault.
-    async fn server(&self, endpoint: &str) -> Server {
-        let server = Server { endpoint: shown(endpoint), ..Server::default() };
+    async fn server(&self, endpoint: &str) -> DcsServer {
+        let server = DcsServer { endpoint: shown(endpoint), ..DcsServer::default() };
         if self.has_tls {
             return server;
         }
@@ -140,9 +141,9 @@ impl ZooKeeper {
             Ok::<_, std::io::Error>(answer)
         };
         match timeout(self.limits.dcs, asked).await {
-            Ok(Ok(answer)) => described(&answer, Server { latency_ms: Some(watch.milliseconds()), ..server }),
-            Ok(Err(error)) => Server { error: Some(innermost(&error)), ..server },
-            Err(_) => Server { error: Some("no answer in time".to_owned()), ..server },
+            Ok(Ok(answer)) => described(&answer, DcsServer { latency_ms: Some(watch.milliseconds()), ..server }),
+            Ok(Err(error)) => DcsServer { error: Some(innermost(&error)), ..server },
+            Err(_) => DcsServer { error: Some("no answer in time".to_owned()), ..server },
         }
     }
 }
@@ -152,11 +153,11 @@ impl DcsReader for ZooKeeper {
         // Servers without a majority let nobody in, so that what is read is never old.
         Box::pin(async move {
             let ask = async |endpoint| self.keys_from(endpoint, prefix).await;
-            etcd::first(&self.endpoints, self.limits.dcs, ask).await
+            first(&self.endpoints, self.limits.dcs, ask).await
         })
     }
 
-    fn servers(&self) -> Pending<'_, Vec<Server>> {
+    fn servers(&self) -> Pending<'_, Vec<DcsServer>> {
         Box::pin(join_all(self.endpoints.iter().map(async |endpoint| self.server(endpoint).await)))
     }
 }
@@ -188,7 +189,7 @@ fn stored(path: &str, value: Vec<u8>, stat: &Stat) -> StoredKey {
 }
 
 /// Reads an answer to `srvr`.
-fn described(answer: &str, mut server: Server) -> Server {
+fn described(answer: &str, mut server: DcsServer) -> DcsServer {
     let field = |name: &str| answer.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     if answer.contains("not currently serving requests") {
         server.error = Some("it serves no requests: it finds no majority of its servers".to_owned());
@@ -270,7 +271,7 @@ mod tests {
     #[test]
     fn a_server_describes_itself() {
         fn check(answer: &str, version: Option<&str>, is_leader: Option<bool>, has_error: bool) {
-            let server = described(answer, Server::default());
+            let server = described(answer, DcsServer::default());
             assert_eq!(
                 (server.version.as_deref(), server.is_leader, server.error.is_some()),
                 (version, is_leader, has_error)
