@@ -50,6 +50,8 @@ struct State {
     has_users: bool,
     /// Answers to this many more requests for keys, then `/sync` asks for no vote.
     flips_after: Option<usize>,
+    /// Whether the leader's key is another one each time.
+    is_restless: bool,
 }
 
 impl Cluster {
@@ -95,7 +97,14 @@ impl State {
             member["api_url"] = json!(format!("http://127.0.0.1:{port}/patroni?{name}"));
             (path, member.to_string())
         });
-        Self { port, keys: keys.collect(), requests: BTreeSet::new(), has_users: false, flips_after: None }
+        Self {
+            port,
+            keys: keys.collect(),
+            requests: BTreeSet::new(),
+            has_users: false,
+            flips_after: None,
+            is_restless: false,
+        }
     }
 
     fn answer(&mut self, method: &str, target: &str, head: &str, body: &str) -> (u16, String) {
@@ -123,6 +132,10 @@ impl State {
                         sync.1 = sync.1.replace("\"quorum\":1", "\"quorum\":0");
                     }
                     *left = left.saturating_sub(1);
+                }
+                if self.is_restless {
+                    let leader = self.keys.iter_mut().find(|(path, _)| path.ends_with("/leader")).expect("it has one");
+                    leader.1 = if leader.1 == "pg1" { "pg2".to_owned() } else { "pg1".to_owned() };
                 }
                 let range = |name: &str| STANDARD.decode(asked[name].as_str().unwrap_or_default()).expect("base64");
                 let (start, end) = (range("key"), range("range_end"));
@@ -331,6 +344,28 @@ fn a_member_that_does_not_answer_leaves_a_verdict_from_the_rest() {
 }
 
 #[test]
+fn what_changes_while_it_is_read_is_read_again() {
+    let predict = |cluster: &Cluster| {
+        run(&["predict", "switchover", "--candidate", "pg2", "--dcs", &cluster.url(), "--scope", "demo"])
+    };
+    let cluster = Cluster::start();
+    // The keys change before they are read a second time.
+    cluster.change(|state| state.flips_after = Some(1));
+    let (code, stdout, stderr) = predict(&cluster);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    assert!(stdout.starts_with("ACCEPTED"), "{stdout}");
+    let cluster = Cluster::start();
+    cluster.change(|state| state.is_restless = true);
+    let doubt = "/service/demo/leader changed while it was read";
+    let (_, stdout, stderr) = predict(&cluster);
+    let words: Vec<&str> = stdout.split_whitespace().collect();
+    assert!(words.join(" ").contains(doubt), "{stdout}");
+    assert!(stderr.contains(doubt), "{stderr}");
+    let (_, stdout, _) = run(&["check", "--dcs", &cluster.url(), "--scope", "demo"]);
+    assert!(stdout.contains("[PTL509]"), "{stdout}");
+}
+
+#[test]
 fn a_change_of_the_verdict_is_printed_while_watching() {
     let cluster = Cluster::start();
     // Every look reads the keys twice.
@@ -375,7 +410,7 @@ fn monitoring_systems_are_told_in_their_own_form() {
     let cluster = Cluster::start();
     let url = cluster.url();
     let (code, stdout, _) = run(&["quorum", "--dcs", &url, "--scope", "demo", "--format", "nagios"]);
-    let expect = "PATROLINT OK demo - automatic failover survive 1 lost, ";
+    let expect = "PATROLINT OK demo - automatic failover: any 1 may be lost, ";
     assert!(code == 0 && stdout.starts_with(expect), "{stdout}");
     let switchover = ["predict", "switchover", "--candidate", "pg2", "--dcs", &url, "--scope", "demo", "--format"];
     let (code, stdout, _) = run(&[&switchover[..], &["nagios"]].concat());

@@ -47,7 +47,7 @@ pub fn service(report: &Report<'_>) -> Service {
     Service {
         scope: scopes.join(","),
         state,
-        summary: format!("{errors} errors, {warnings} warnings, {notes} notes"),
+        summary: format!("errors: {errors}, warnings: {warnings}, notes: {notes}"),
         details: problems.chain(details).collect(),
         metrics: by_severity.chain([unjudged]).chain(by_rule).collect(),
     }

@@ -16,8 +16,8 @@ pub fn service(report: &QuorumReport<'_>) -> Service {
         ("writes", "writes", tolerance.writes),
     ];
     let told = properties.map(|(_, what, survived)| match survived {
-        None => format!("{what} do not hold now"),
-        Some(count) => format!("{what} survive {count} lost"),
+        None => format!("{what}: broken now"),
+        Some(count) => format!("{what}: any {count} may be lost"),
     });
     let state = match (tolerance.failover, tolerance.writes) {
         _ if !report.missing.is_empty() => State::Unknown,

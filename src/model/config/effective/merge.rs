@@ -35,19 +35,24 @@ pub(super) struct Merger {
     pub behaviours: Behaviours,
     /// What is written and not used, in the order in which that turns out.
     pub unused: Vec<Unused>,
+    /// Whether it is noted.
+    is_noting: bool,
 }
 
 impl Merger {
     pub fn new(version: PatroniVersion, behaviours: Behaviours) -> Self {
-        Self { version, behaviours, unused: Vec::new() }
+        Self { version, behaviours, unused: Vec::new(), is_noting: true }
     }
 
-    /// For what depends on a release's behaviours alone.
+    /// For what depends on a release's behaviours alone, when nobody asks what is left unused.
     pub fn of(behaviours: Behaviours) -> Self {
-        Self { version: PatroniVersion::newest(), behaviours, unused: Vec::new() }
+        Self { is_noting: false, ..Self::new(PatroniVersion::newest(), behaviours) }
     }
 
     pub fn leave(&mut self, path: &[&str], setting: &Setting, because: Because) {
+        if !self.is_noting {
+            return;
+        }
         let path = path.iter().map(|&name| name.to_owned()).collect();
         self.unused.push(Unused { path, setting: setting.clone(), because });
     }
