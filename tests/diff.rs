@@ -1,8 +1,9 @@
 //! `patrolint diff` as users meet it, and that nothing changes where nothing is changed.
 
+mod folder;
 mod schema;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use patrolint::decision::change::cluster::cluster_changes;
@@ -12,6 +13,8 @@ use patrolint::report::diff::Report;
 use patrolint::rules::comparison::compare;
 use patrolint::rules::registry::Registry;
 use patrolint::rules::{Options, check};
+
+use folder::folder;
 
 const CAPTURE: &str = "fixtures/captured/quorum-405-3n-nc1";
 
@@ -29,19 +32,6 @@ fn report(arguments: &[&str]) -> String {
     let (code, stdout, stderr) = diff(arguments);
     assert_eq!(stderr, "", "{stdout}");
     format!("exit code {code}\n{stdout}")
-}
-
-/// A folder of one test with these files.
-fn folder(name: &str, files: &[(&str, &str)]) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("diff").join(name);
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).expect("the test's own folder can be emptied");
-    }
-    std::fs::create_dir_all(&folder).expect("the folder for tests is writable");
-    for (name, content) in files {
-        std::fs::write(folder.join(name), content).expect("the folder for tests is writable");
-    }
-    folder
 }
 
 #[test]
@@ -102,7 +92,7 @@ fn restarts_come_in_the_order_that_parameters_ask_for() {
 
 #[test]
 fn files_are_put_over_the_configuration_or_replace_it() {
-    let files = folder("edits", &[("edit.yml", "ttl: 30\npostgresql: {parameters: {max_wal_size: null}}\n")]);
+    let files = folder("diff", "edits", &[("edit.yml", "ttl: 30\npostgresql: {parameters: {max_wal_size: null}}\n")]);
     let file = files.join("edit.yml").display().to_string();
     let (_, applied, _) = diff(&[CAPTURE, "--apply", &file]);
     assert!(applied.starts_with("2 CHANGES  2 live"), "{applied}");
@@ -143,7 +133,7 @@ fn findings_keep_their_identity_when_their_lines_move() {
     let file = format!("{}/fixtures/config/nodes-and-dcs/pg1.yml", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&file).expect("the fixture is there");
     let (above, tags) = text.split_once("tags:\n").expect("the last section");
-    let moved = folder("moved", &[("pg1.yml", &format!("# moved\ntags:\n{tags}\n{above}"))]);
+    let moved = folder("diff", "moved", &[("pg1.yml", &format!("# moved\ntags:\n{tags}\n{above}"))]);
     let (code, stdout, _) = diff(&["fixtures/config/nodes-and-dcs", &moved.display().to_string(), "--fail-on", "info"]);
     assert_eq!(code, 0, "{stdout}");
     assert!(stdout.starts_with("NOTHING CHANGES\n"), "{stdout}");
@@ -151,7 +141,7 @@ fn findings_keep_their_identity_when_their_lines_move() {
 
 #[test]
 fn what_patroni_refuses_is_told() {
-    let broken = folder("broken", &[("pg2.yml", "scope: demo\nname: pg2\npostgresql:\n  listen: [\n")]);
+    let broken = folder("diff", "broken", &[("pg2.yml", "scope: demo\nname: pg2\npostgresql:\n  listen: [\n")]);
     let (code, stdout, _) = diff(&[CAPTURE, &broken.display().to_string()]);
     assert_eq!(code, 1, "{stdout}");
     assert!(stdout.starts_with("REFUSED  Patroni does not take it on pg2"), "{stdout}");

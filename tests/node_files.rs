@@ -1,7 +1,11 @@
 //! The configuration of one node from several files and its environment, as `check` and `show config` read it.
 
-use std::path::{Path, PathBuf};
+mod folder;
+
+use std::path::Path;
 use std::process::{Command, Stdio};
+
+use folder::folder;
 
 /// What came of one run: exit code, standard output, standard error.
 fn patrolint(arguments: &[&str]) -> (i32, String, String) {
@@ -12,20 +16,6 @@ fn patrolint(arguments: &[&str]) -> (i32, String, String) {
     let output = command.output().expect("the program starts");
     let text = |bytes| String::from_utf8(bytes).expect("the output is UTF-8");
     (output.status.code().expect("the program ends by itself"), text(output.stdout), text(output.stderr))
-}
-
-/// A folder of one test with these files.
-fn folder(name: &str, files: &[(&str, &str)]) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("node-files").join(name);
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).expect("the test's own folder can be emptied");
-    }
-    for (name, content) in files {
-        let path = folder.join(name);
-        std::fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder is writable");
-        std::fs::write(path, content).expect("the folder for tests is writable");
-    }
-    folder
 }
 
 const CLUSTER: (&str, &str) = (
@@ -90,7 +80,7 @@ fn findings(arguments: &[&str], folder: &Path) -> Vec<String> {
 
 #[test]
 fn parts_and_environment_are_one_configuration() {
-    let folder = folder("one", &[CLUSTER, NODE, ENVIRONMENT]);
+    let folder = folder("node-files", "one", &[CLUSTER, NODE, ENVIRONMENT]);
     let (path, environment) =
         (folder.join("conf.d").display().to_string(), folder.join("node.env").display().to_string());
     // A key that stands twice in one part is found, and nothing is missing.
@@ -117,7 +107,7 @@ fn parts_and_environment_are_one_configuration() {
 #[test]
 fn an_environment_alone_is_a_configuration() {
     let text = "PATRONI_NAME=pg1\nPATRONI_SCOPE=demo\nPATRONI_ETCD3_HOSTS=10.0.0.11:2379\nPATRONI_LOG_LEVEL=loud\n";
-    let folder = folder("alone", &[("node.env", text)]);
+    let folder = folder("node-files", "alone", &[("node.env", text)]);
     let environment = folder.join("node.env").display().to_string();
     let found = findings(&["--env-file", &environment], &folder);
     assert!(found.contains(&"PTL121 node.env:4".to_owned()), "{found:?}");
@@ -126,7 +116,7 @@ fn an_environment_alone_is_a_configuration() {
 
 #[test]
 fn a_dropped_group_of_citus_is_an_error() {
-    let folder = folder("citus", &[("node.env", "PATRONI_CITUS_DATABASE=app\nPATRONI_CITUS_GROUP=w1\n")]);
+    let folder = folder("node-files", "citus", &[("node.env", "PATRONI_CITUS_DATABASE=app\nPATRONI_CITUS_GROUP=w1\n")]);
     let environment = folder.join("node.env").display().to_string();
     let (_, stdout, _) = patrolint(&["check", "--env-file", &environment]);
     assert!(stdout.contains("error[PTL130]"), "{stdout}");
@@ -135,8 +125,11 @@ fn a_dropped_group_of_citus_is_an_error() {
 #[test]
 fn an_environment_belongs_to_one_node() {
     let node = |name: &str| format!("scope: demo\nname: {name}\nrestapi:\n  listen: 0.0.0.0:8008\n");
-    let folder =
-        folder("two", &[("a.yml", &node("a")), ("b.yml", &node("b")), ("node.env", "PATRONI_LOG_LEVEL=INFO\n")]);
+    let folder = folder(
+        "node-files",
+        "two",
+        &[("a.yml", &node("a")), ("b.yml", &node("b")), ("node.env", "PATRONI_LOG_LEVEL=INFO\n")],
+    );
     let at = |name: &str| folder.join(name).display().to_string();
     let (code, _, stderr) = patrolint(&["check", &at("a.yml"), &at("b.yml"), "--env-file", &at("node.env")]);
     assert_eq!(code, 2);
@@ -152,7 +145,11 @@ fn an_environment_belongs_to_one_node() {
 
 #[test]
 fn a_broken_part_is_named() {
-    let folder = folder("broken", &[CLUSTER, ("conf.d/30-more.yml", "tags: {\n"), ("conf.d/40-list.yml", "- 1\n")]);
+    let folder = folder(
+        "node-files",
+        "broken",
+        &[CLUSTER, ("conf.d/30-more.yml", "tags: {\n"), ("conf.d/40-list.yml", "- 1\n")],
+    );
     let path = folder.join("conf.d").display().to_string();
     assert_eq!(findings(&["-c", &path], &folder), ["PTL001 conf.d/30-more.yml:2"]);
     std::fs::remove_file(folder.join("conf.d/30-more.yml")).expect("it can be removed");

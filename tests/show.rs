@@ -1,5 +1,6 @@
 //! `patrolint show config` as users meet it.
 
+mod folder;
 mod schema;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +11,8 @@ use patrolint::parse::tree::{Node, Value};
 use patrolint::parse::yaml;
 use serde_json::Value as Json;
 
+use folder::folder;
+
 /// What came of one run: exit code, standard output, standard error.
 fn show_config(arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_patrolint"));
@@ -19,19 +22,6 @@ fn show_config(arguments: &[&str]) -> (i32, String, String) {
     let output = command.output().expect("the program starts");
     let text = |bytes| String::from_utf8(bytes).expect("the output is UTF-8");
     (output.status.code().expect("the program ends by itself"), text(output.stdout), text(output.stderr))
-}
-
-/// A folder of one test with these files.
-fn folder(name: &str, files: &[(&str, &str)]) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("show").join(name);
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).expect("the test's own folder can be emptied");
-    }
-    std::fs::create_dir_all(&folder).expect("the folder for tests is writable");
-    for (name, content) in files {
-        std::fs::write(folder.join(name), content).expect("the folder for tests is writable");
-    }
-    folder
 }
 
 const BASE: (&str, &str) = (
@@ -76,7 +66,7 @@ PATRONI_FOO=1
 
 /// A folder of a test's own, since tests run side by side.
 fn whole(test: &str) -> PathBuf {
-    folder(&format!("whole-{test}"), &[BASE, MORE, ENVIRONMENT])
+    folder("show", &format!("whole-{test}"), &[BASE, MORE, ENVIRONMENT])
 }
 
 /// The output with the folder taken out.
@@ -122,11 +112,11 @@ fn dynamic_configuration_comes_from_the_dcs() {
 
 #[test]
 fn a_directory_of_parts_is_told_from_a_folder_of_nodes() {
-    let folder_of_parts = folder("parts", &[BASE, MORE]);
+    let folder_of_parts = folder("show", "parts", &[BASE, MORE]);
     let path = folder_of_parts.display().to_string();
     assert_eq!(shown(&[&path], &folder_of_parts), shown(&["-c", &path], &folder_of_parts));
     let node = |name: &str| format!("scope: demo\nname: {name}\nrestapi:\n  listen: 0.0.0.0:8008\n");
-    let nodes = folder("nodes", &[("a.yml", &node("a")), ("b.yml", &node("b"))]);
+    let nodes = folder("show", "nodes", &[("a.yml", &node("a")), ("b.yml", &node("b"))]);
     let path = nodes.display().to_string();
     let (code, stdout, _) = show_config(&["--format", "yaml", &path]);
     assert_eq!((code, stdout.matches("\n---\n").count()), (0, 1), "{stdout}");
@@ -143,13 +133,13 @@ fn what_keeps_patroni_from_starting_is_told() {
         ("restapi:\n  authentication: {username: u}\n", "KeyError: 'password'"),
     ];
     for (content, expect) in cases {
-        let folder = folder("refused", &[("patroni.yml", content)]);
+        let folder = folder("show", "refused", &[("patroni.yml", content)]);
         let (code, stdout, _) = show_config(&["-c", &folder.join("patroni.yml").display().to_string()]);
         assert_eq!(code, 1, "{stdout}");
         assert!(stdout.contains(expect), "{stdout}");
     }
     let dump = r#"{"/service/demo/config": {"ttl": "soon"}, "/service/demo/leader": "pg1"}"#;
-    let folder = folder("rejected", &[("patroni.yml", "scope: demo\nname: pg1\n"), ("dump.json", dump)]);
+    let folder = folder("show", "rejected", &[("patroni.yml", "scope: demo\nname: pg1\n"), ("dump.json", dump)]);
     let (code, stdout, _) = show_config(&[&folder.display().to_string()]);
     assert_eq!(code, 1, "{stdout}");
     assert!(stdout.contains("rejects the dynamic configuration"), "{stdout}");
@@ -159,7 +149,7 @@ fn what_keeps_patroni_from_starting_is_told() {
 #[test]
 fn the_environment_alone_may_be_the_configuration() {
     let file = "PATRONI_SCOPE=demo\nPATRONI_NAME=pg7\nPATRONI_ETCD_HOST=e:2379\n";
-    let folder = folder("environment", &[("node.env", file)]);
+    let folder = folder("show", "environment", &[("node.env", file)]);
     let path = folder.join("node.env").display().to_string();
     let (code, stdout, _) = show_config(&["--env-file", &path, "--key", "etcd.host"]);
     assert_eq!(code, 0, "{stdout}");
@@ -215,7 +205,7 @@ ctl: {authentication: {username: a, password: planted24, x: y}}
 #[test]
 fn no_secret_is_shown() {
     let whole = whole("yaml");
-    let planted = folder("with-secrets", &PLANTED);
+    let planted = folder("show", "with-secrets", &PLANTED);
     let path = |folder: &Path, name: &str| folder.join(name).display().to_string();
     let inputs = [
         vec!["-c".to_owned(), whole.display().to_string(), "--env-file".to_owned(), path(&whole, "node.env")],

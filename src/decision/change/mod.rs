@@ -9,7 +9,7 @@ pub mod transition;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decision::change::parameters::parameter;
-use crate::model::config::effective::{Because, DynamicUse, Effective, Layer, Origin, Setting, Unused};
+use crate::model::config::effective::{Because, COPIED, DynamicUse, Effective, Layer, Origin, Setting, Unused};
 use crate::model::config::schema::{self, Apply, Document, Kind};
 use crate::model::postgresql::version::PostgresVersion;
 use crate::model::version::PatroniVersion;
@@ -114,20 +114,6 @@ impl Ord for Reason {
         std::cmp::Ordering::Equal
     }
 }
-
-/// Copies of settings outside of `postgresql` that Patroni puts there.
-///
-/// Source: patroni/config.py, `Config._build_environment_configuration`, 4.1.5.
-const COPIED: [&str; 8] = [
-    "name",
-    "scope",
-    "retry_timeout",
-    "synchronous_mode",
-    "synchronous_mode_strict",
-    "synchronous_node_count",
-    "maximum_lag_on_syncnode",
-    "citus",
-];
 
 /// What changes on a node, the most disruptive first.
 ///

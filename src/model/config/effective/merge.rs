@@ -27,6 +27,24 @@ const STANDBY_CLUSTER: [&str; 7] = [
     "recovery_min_apply_delay",
 ];
 
+/// Settings that Patroni copies into `postgresql`.
+///
+/// Source: patroni/config.py, `Config._build_effective_configuration`, 2.0.0 to 4.1.5.
+pub const COPIED: [&str; 8] = [
+    "name",
+    "scope",
+    "retry_timeout",
+    "synchronous_mode",
+    "synchronous_mode_strict",
+    "synchronous_node_count",
+    "maximum_lag_on_syncnode",
+    "citus",
+];
+
+/// Those of [`COPIED`] that releases with lenient limits do not copy.
+const COPIED_BY_STRICT_READERS: [&str; 4] =
+    ["synchronous_mode", "synchronous_mode_strict", "synchronous_node_count", "maximum_lag_on_syncnode"];
+
 /// Takes notes while Patroni's way is followed.
 pub(super) struct Merger {
     /// The release that is followed.
@@ -415,19 +433,8 @@ impl Merger {
         if self.behaviours.has(Behaviour::CitusExists) && config.get("citus").is_some() {
             self.citus_defaults(config)?;
         }
-        let copied: &[&str] = match self.behaviours.has(Behaviour::LimitsAreReadLeniently) {
-            true => &["name", "scope", "retry_timeout", "citus"],
-            false => &[
-                "name",
-                "scope",
-                "retry_timeout",
-                "synchronous_mode",
-                "synchronous_mode_strict",
-                "synchronous_node_count",
-                "maximum_lag_on_syncnode",
-                "citus",
-            ],
-        };
+        let is_lenient = self.behaviours.has(Behaviour::LimitsAreReadLeniently);
+        let copied = COPIED.iter().filter(|name| !(is_lenient && COPIED_BY_STRICT_READERS.contains(name)));
         for name in copied {
             let Some(value) = config.get(name).cloned() else { continue };
             let is_unknown = *name == "citus" && !self.behaviours.has(Behaviour::CitusExists);

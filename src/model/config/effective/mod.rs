@@ -18,6 +18,7 @@ use crate::parse::python;
 use crate::parse::tree::{Mapping, Node, Value};
 
 pub use crate::model::config::effective::environment::{Environment, Variable};
+pub use crate::model::config::effective::merge::COPIED;
 pub use crate::model::config::effective::node::{NodeConfiguration, nodes};
 pub use crate::model::config::effective::parameters::{CONTROLLED, Check, Controlled, Fixed, Judged};
 pub use crate::model::config::effective::section::{Content, Layer, Origin, Section, Setting};
