@@ -1,5 +1,6 @@
 //! Patroni releases.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -28,6 +29,32 @@ impl PatroniVersion {
     /// Whether patrolint knows this release.
     pub fn is_known(self) -> bool {
         KNOWN_RELEASES.binary_search(&self).is_ok()
+    }
+
+    /// Whether this release fulfils every comparison of a list like `>= 4.0.0, < 4.0.6`; a bare release means itself.
+    ///
+    /// # Errors
+    ///
+    /// The condition is none; the text says why.
+    pub fn fulfils(self, condition: &str) -> Result<bool, String> {
+        let mut holds = true;
+        for comparison in condition.split(',') {
+            let comparison = comparison.trim();
+            let digits = comparison.find(|character: char| character.is_ascii_digit()).unwrap_or(comparison.len());
+            let (operator, release) = comparison.split_at(digits);
+            let release = release.parse::<Self>().map_err(|error| error.to_string())?;
+            let ordering = self.cmp(&release);
+            holds &= match operator.trim() {
+                "" | "==" => ordering == Ordering::Equal,
+                "<" => ordering == Ordering::Less,
+                "<=" => ordering != Ordering::Greater,
+                ">" => ordering == Ordering::Greater,
+                ">=" => ordering != Ordering::Less,
+                "!=" => ordering != Ordering::Equal,
+                other => return Err(format!("'{other}' compares nothing; write <, <=, ==, !=, >= or >")),
+            };
+        }
+        Ok(holds)
     }
 }
 
@@ -104,6 +131,20 @@ mod tests {
         check("four", None);
         check("4.0.99999999", None);
         check("", None);
+    }
+
+    #[test]
+    fn compares_releases() {
+        let check = |version: &str, condition: &str, expected: Result<bool, ()>| {
+            let version: PatroniVersion = version.parse().expect("a release");
+            assert_eq!(version.fulfils(condition).map_err(drop), expected, "{condition}");
+        };
+        check("4.0.5", "4.0.5", Ok(true));
+        check("4.0.5", ">= 4.0.0, < 4.0.6", Ok(true));
+        check("4.1.0", ">= 4.0.0, < 4.0.6", Ok(false));
+        check("3.3.11", "> 3.3.9", Ok(true));
+        check("3.3.11", "~ 3.3.9", Err(()));
+        check("3.3.11", "new", Err(()));
     }
 
     #[test]

@@ -16,7 +16,6 @@ use crate::model::version::PatroniVersion;
 use crate::parse::dump::DcsServer;
 use crate::parse::python;
 use crate::parse::tree::{self, Mapping, Node};
-use crate::rules::expression;
 use crate::rules::page::{Each, Need};
 
 /// One cluster with its nodes' configurations; a configuration of an unknown cluster is a scene of its own.
@@ -438,8 +437,8 @@ impl<'a> Scene<'a> {
     /// Source: patroni/postgresql/sync.py, `_ReplicaList._should_cascade`, since 3.3.7 and 4.0.6.
     fn cascades(&self, model: &Cluster, member: &Member) -> bool {
         let version = self.version();
-        let looks_at_upstream = expression::release_matches(version, ">= 4.0.6") == Ok(true)
-            || expression::release_matches(version, ">= 3.3.7, < 4.0.0") == Ok(true);
+        let looks_at_upstream =
+            version.fulfils(">= 4.0.6") == Ok(true) || version.fulfils(">= 3.3.7, < 4.0.0") == Ok(true);
         let upstream = |member: &Member| {
             let name = member.tags.as_ref().ok()?.replicatefrom.clone().filter(|name| !name.is_empty())?;
             Some(model.member(&name).filter(|upstream| self.may_be_sync(upstream)))

@@ -11,7 +11,6 @@ pub mod expression;
 pub mod facts;
 pub mod finding;
 pub mod functions;
-pub mod known_bugs;
 pub mod page;
 pub mod place;
 pub mod registry;
@@ -203,11 +202,8 @@ fn holds(registry: &Registry, rule: &Rule, name: &str, values: &Value) -> Result
 fn affected(subject: &Subject<'_>, affects: &Affects) -> Result<Vec<String>, Vec<String>> {
     let scene = subject.scene;
     if scene.cluster.is_none() {
-        let matches = |version| {
-            affects.releases.iter().any(|condition| expression::release_matches(version, condition).unwrap_or(false))
-        };
         let version = scene.patroni.ok_or_else(|| vec!["the Patroni version is not known".to_owned()])?;
-        return Ok(if matches(version) { vec![format!("Patroni {version}")] } else { Vec::new() });
+        return Ok(if affects.includes(version) { vec![format!("Patroni {version}")] } else { Vec::new() });
     }
     let names = match affects.leader_only {
         true => scene.leader().into_iter().collect(),
@@ -220,8 +216,7 @@ fn affected(subject: &Subject<'_>, affects: &Affects) -> Result<Vec<String>, Vec
             unknown.push(format!("no Patroni version of {name}"));
             continue;
         };
-        let matches = |condition: &String| expression::release_matches(version, condition).unwrap_or(false);
-        if affects.releases.iter().any(matches) {
+        if affects.includes(version) {
             affected.push(name.to_owned());
         }
     }
@@ -268,13 +263,13 @@ pub(crate) fn finding(
         false => {}
     }
     Finding {
-        code: page.code.clone(),
-        slug: page.slug.clone(),
+        code: page.code.to_string(),
+        slug: page.slug.to_string(),
         severity: severity
             .or(page.severity.iter().enumerate().next_back())
             .map_or(Severity::Warning, |(_, (level, _))| *level),
         confidence: page.confidence,
-        message: write(&page.message).unwrap_or_else(|| page.title.clone()),
+        message: write(&page.message).unwrap_or_else(|| page.title.to_string()),
         labels,
         notes: page.notes.iter().filter_map(|note| write(note)).filter(|note| !note.is_empty()).collect(),
         help: page.help.as_ref().and_then(|help| write(help)).filter(|help| !help.is_empty()),
@@ -291,10 +286,10 @@ fn link_causes(registry: &Registry, judgements: &mut [Judgement]) {
         .collect();
     for (code, _, outcome) in judgements {
         let Some(rule) = registry.rule(code) else { continue };
-        let Some(cause) = rule.page().follows.iter().find(|cause| fired.contains(*cause)) else { continue };
+        let Some(cause) = rule.page().follows.iter().find(|cause| fired.contains(cause.as_ref())) else { continue };
         if let Outcome::Checked(findings) = outcome {
             for finding in findings {
-                finding.caused_by = Some(cause.clone());
+                finding.caused_by = Some(cause.to_string());
             }
         }
     }

@@ -1,52 +1,59 @@
 //! A rule's page: YAML front matter that says when it fires and what it prints, and prose for people.
 
-use crate::input::source_map::SourceId;
-use crate::parse::tree::{Mapping, Node, Value};
-use crate::parse::{json, python, yaml};
+use std::borrow::Cow;
 
+use crate::input::source_map::SourceId;
+use crate::model::version::PatroniVersion;
+use crate::parse::tree::{Mapping, Node, Value};
+use crate::parse::{python, yaml};
 use crate::rules::finding::{Confidence, Severity};
+
+/// A text of a page: part of the program in a built-in one.
+pub type Text = Cow<'static, str>;
+/// A list of a page: part of the program in a built-in one.
+pub type List<T> = Cow<'static, [T]>;
 
 /// A rule as its page describes it.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// For example `PTL201`; never changes its meaning.
-    pub code: String,
+    pub code: Text,
     /// For example `timing-rule-violated`: what is flagged.
-    pub slug: String,
+    pub slug: Text,
     /// The folder that the page lies in.
-    pub group: String,
+    pub group: Text,
     /// The first heading of the prose.
-    pub title: String,
+    pub title: Text,
     /// The first severity whose condition holds counts; no condition holds always.
-    pub severity: Vec<(Severity, Option<String>)>,
+    pub severity: List<(Severity, Option<Text>)>,
     /// How sure the rule is.
     pub confidence: Confidence,
     /// Evidence without which the rule cannot judge.
-    pub needs: Vec<Need>,
+    pub needs: List<Need>,
     /// What the rule is evaluated on, one by one.
-    pub each: Vec<Each>,
+    pub each: List<Each>,
     /// The releases with the behaviour, when the rule is about some releases only.
     pub affects: Option<Affects>,
     /// Where it does not hold the rule says nothing.
-    pub applies: Option<String>,
+    pub applies: Option<Text>,
     /// The condition to fire, in the Jinja language; absent when `function` alone decides.
-    pub when: Option<String>,
+    pub when: Option<Text>,
     /// Name of the Rust function that finds what an expression cannot say.
-    pub function: Option<String>,
+    pub function: Option<Text>,
     /// What to point at, the most important place first.
-    pub at: Vec<At>,
+    pub at: List<At>,
     /// Template of the finding's message.
-    pub message: String,
+    pub message: Text,
     /// Template of the finding's help.
-    pub help: Option<String>,
+    pub help: Option<Text>,
     /// Templates of the finding's notes; an empty result is left out.
-    pub notes: Vec<String>,
+    pub notes: List<Text>,
     /// Codes of rules that this one follows from when they fire, too.
-    pub follows: Vec<String>,
+    pub follows: List<Text>,
     /// Where the facts come from.
-    pub sources: Vec<String>,
+    pub sources: List<Text>,
     /// The prose, from the first heading on, with the sources at its end.
-    pub text: String,
+    pub text: Text,
 }
 
 /// Evidence that a rule can need.
@@ -93,18 +100,25 @@ pub struct Affects {
     /// The leader alone, or else any member.
     pub leader_only: bool,
     /// Alternatives, each a list of comparisons joined by commas (`>= 4.0.0, < 4.0.6`).
-    pub releases: Vec<String>,
+    pub releases: List<Text>,
+}
+
+impl Affects {
+    /// Whether a release has the behaviour.
+    pub fn includes(&self, release: PatroniVersion) -> bool {
+        self.releases.iter().any(|condition| release.fulfils(condition) == Ok(true))
+    }
 }
 
 /// A place to point at.
 #[derive(Clone, Debug)]
 pub struct At {
     /// `dynamic.ttl`, `member.tags.nofailover`, `sync`, …; `@key` at the end points at the key instead of the value.
-    pub route: String,
+    pub route: Text,
     /// Template of the label's text; may be empty.
-    pub text: String,
+    pub text: Text,
     /// Without this condition the place is left out.
-    pub when: Option<String>,
+    pub when: Option<Text>,
 }
 
 /// What is wrong with a page.
@@ -160,28 +174,8 @@ impl Page {
         let (head, prose) = (&body[..end.0], body[end.1..].trim_start());
         let document = yaml::parse(SourceId(0), head)
             .map_err(|problem| error(2 + newlines(head, problem.span.start), &problem.message))?;
-        Self::of_tree(name, head, &document, prose)
-    }
-
-    /// Reads a page whose front matter was turned into JSON, as the build does with the built-in ones.
-    ///
-    /// # Errors
-    ///
-    /// Ours: those of [`Self::read`], without the line.
-    pub fn built_in(name: &str, front_matter: &str, prose: &str) -> Result<Self, PageError> {
-        let document = json::parse(SourceId(0), front_matter).map_err(|problem| PageError {
-            page: name.to_owned(),
-            line: 1,
-            message: problem.message,
-        })?;
-        Self::of_tree(name, "", &document, prose.trim_start())
-    }
-
-    /// Reads a page from its front matter, which stands in `head`, and its prose.
-    fn of_tree(name: &str, head: &str, document: &Node, prose: &str) -> Result<Self, PageError> {
         let Value::Mapping(fields) = &document.value else {
-            let message = "the front matter is no mapping".to_owned();
-            return Err(PageError { page: name.to_owned(), line: 2, message });
+            return Err(error(2, "the front matter is no mapping"));
         };
         let title = prose.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or_default().trim();
         let group = name.rsplit('/').nth(1).unwrap_or("user");
@@ -190,6 +184,8 @@ impl Page {
 }
 
 /// Reads front matter from a mapping; its spans are offsets in `head`, which starts in line 2.
+///
+/// The build, too, makes pages with it, of the table of known bugs.
 pub(super) struct Fields<'a> {
     pub(super) page: &'a str,
     pub(super) head: &'a str,
@@ -207,8 +203,8 @@ impl Fields<'_> {
         let mut page = Page {
             code: self.text("code")?,
             slug: self.text("slug")?,
-            group: group.to_owned(),
-            title: if title.is_empty() { self.optional("title")?.unwrap_or_default() } else { title.to_owned() },
+            group: group.to_owned().into(),
+            title: if title.is_empty() { self.optional("title")?.unwrap_or_default() } else { title.to_owned().into() },
             severity: self.severity()?,
             confidence: match self.optional("confidence")?.as_deref() {
                 None | Some("high") => Confidence::High,
@@ -228,7 +224,7 @@ impl Fields<'_> {
             notes: self.list("notes")?,
             follows: self.list("follows")?,
             sources: self.list("sources")?,
-            text: String::new(),
+            text: Text::default(),
         };
         let is_code = |code: &str| {
             let (letters, digits) = code.split_at(code.find(|c: char| c.is_ascii_digit()).unwrap_or(code.len()));
@@ -248,20 +244,21 @@ impl Fields<'_> {
         if page.when.is_none() && page.function.is_none() && page.affects.is_none() {
             return Err(self.error_at("code", "one of when, function and affects is needed"));
         }
-        page.text = format!("{}\n", prose.trim_end());
+        let mut text = format!("{}\n", prose.trim_end());
         if !page.sources.is_empty() {
-            page.text.push_str("\n## Sources\n\n");
-            page.sources.iter().for_each(|source| page.text.push_str(&format!("- {source}\n")));
+            text.push_str("\n## Sources\n\n");
+            page.sources.iter().for_each(|source| text.push_str(&format!("- {source}\n")));
         }
+        page.text = text.into();
         Ok(page)
     }
 
-    fn each(&self) -> Result<Vec<Each>, PageError> {
+    fn each(&self) -> Result<List<Each>, PageError> {
         let names = self.list("each")?;
         if names.is_empty() {
-            return Ok(vec![Each::Cluster]);
+            return Ok(Cow::Borrowed(&[Each::Cluster]));
         }
-        let each = |name: &String| match name.as_str() {
+        let each = |name: &Text| match name.as_ref() {
             "cluster" => Ok(Each::Cluster),
             "input" => Ok(Each::Input),
             "members" => Ok(Each::Members),
@@ -272,7 +269,7 @@ impl Fields<'_> {
         names.iter().map(each).collect()
     }
 
-    fn severity(&self) -> Result<Vec<(Severity, Option<String>)>, PageError> {
+    fn severity(&self) -> Result<List<(Severity, Option<Text>)>, PageError> {
         let Some(node) = self.fields.get("severity") else {
             return Err(self.error_at("severity", "severity is missing"));
         };
@@ -283,13 +280,13 @@ impl Fields<'_> {
             _ => Err(self.error(node, "a severity is error, warning or info")),
         };
         match &node.value {
-            Value::String(name) => Ok(vec![(level(name)?, None)]),
+            Value::String(name) => Ok(vec![(level(name)?, None)].into()),
             Value::Mapping(conditions) => conditions
                 .effective()
                 .map(|entry| {
                     let condition = match &entry.value.value {
                         Value::Bool(true) => None,
-                        Value::String(condition) => Some(condition.clone()),
+                        Value::String(condition) => Some(condition.clone().into()),
                         _ => return Err(self.error(&entry.value, "a condition is a text or true")),
                     };
                     Ok((level(&python::str(&entry.key.value))?, condition))
@@ -308,18 +305,18 @@ impl Fields<'_> {
             Some("member") => false,
             _ => return Err(wrong()),
         };
-        let releases = self.strings(&entry.value)?;
-        for condition in &releases {
-            super::expression::release_matches(crate::model::version::PatroniVersion::newest(), condition)
-                .map_err(|message| self.error(&entry.value, &message))?;
+        let releases = self.texts(&entry.value)?;
+        for condition in releases.iter() {
+            let newest = PatroniVersion::newest();
+            newest.fulfils(condition).map_err(|message| self.error(&entry.value, &message))?;
         }
         Ok(Some(Affects { leader_only, releases }))
     }
 
-    fn at(&self) -> Result<Vec<At>, PageError> {
-        let Some(node) = self.fields.get("at") else { return Ok(Vec::new()) };
+    fn at(&self) -> Result<List<At>, PageError> {
+        let Some(node) = self.fields.get("at") else { return Ok(List::default()) };
         let place = |node: &Node| match &node.value {
-            Value::String(route) => Ok(At { route: route.clone(), text: String::new(), when: None }),
+            Value::String(route) => Ok(At { route: route.clone().into(), text: Text::default(), when: None }),
             Value::Mapping(place) => {
                 let is_known = |key: &Node| matches!(key.as_str(), Some("at" | "text" | "when"));
                 if let Some(entry) = place.entries.iter().find(|entry| !is_known(&entry.key)) {
@@ -327,14 +324,15 @@ impl Fields<'_> {
                 }
                 let part = |name: &str| place.get(name).and_then(Node::as_str);
                 let Some(route) = part("at") else { return Err(self.error(node, "a place needs at")) };
-                let text = part("text").unwrap_or_default().to_owned();
-                Ok(At { route: route.to_owned(), text, when: part("when").map(str::to_owned) })
+                let owned = |text: &str| Text::from(text.to_owned());
+                let text = part("text").map(owned).unwrap_or_default();
+                Ok(At { route: owned(route), text, when: part("when").map(owned) })
             }
             _ => Err(self.error(node, "a place is a route, or a mapping of at and text")),
         };
         match &node.value {
             Value::Sequence(places) => places.iter().map(place).collect(),
-            _ => Ok(vec![place(node)?]),
+            _ => Ok(vec![place(node)?].into()),
         }
     }
 
@@ -353,30 +351,32 @@ impl Fields<'_> {
         })
     }
 
-    fn text(&self, name: &str) -> Result<String, PageError> {
+    fn text(&self, name: &str) -> Result<Text, PageError> {
         self.optional(name)?.ok_or_else(|| self.error_at(name, &format!("{name} is missing")))
     }
 
-    fn optional(&self, name: &str) -> Result<Option<String>, PageError> {
+    fn optional(&self, name: &str) -> Result<Option<Text>, PageError> {
         match self.fields.get(name) {
             None => Ok(None),
-            Some(Node { value: Value::String(text), .. }) => Ok(Some(text.trim().to_owned())),
-            Some(Node { value: Value::Bool(truth), .. }) => Ok(Some(truth.to_string())),
+            Some(Node { value: Value::String(text), .. }) => Ok(Some(text.trim().to_owned().into())),
+            Some(Node { value: Value::Bool(truth), .. }) => Ok(Some(truth.to_string().into())),
             Some(node) => Err(self.error(node, &format!("{name} is not a text"))),
         }
     }
 
-    fn list(&self, name: &str) -> Result<Vec<String>, PageError> {
-        self.fields.get(name).map_or(Ok(Vec::new()), |node| self.strings(node))
+    fn list(&self, name: &str) -> Result<List<Text>, PageError> {
+        self.fields.get(name).map_or(Ok(List::default()), |node| self.texts(node))
     }
 
-    fn strings(&self, node: &Node) -> Result<Vec<String>, PageError> {
+    fn texts(&self, node: &Node) -> Result<List<Text>, PageError> {
         let text = |node: &Node| {
-            node.as_str().map(str::to_owned).ok_or_else(|| self.error(node, "a text, or a list of texts, is expected"))
+            node.as_str()
+                .map(|text| Text::from(text.to_owned()))
+                .ok_or_else(|| self.error(node, "a text, or a list of texts, is expected"))
         };
         match &node.value {
             Value::Sequence(items) => items.iter().map(text).collect(),
-            _ => Ok(vec![text(node)?]),
+            _ => Ok(vec![text(node)?].into()),
         }
     }
 

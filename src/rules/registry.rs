@@ -1,17 +1,16 @@
 //! All rules: the built-in pages, the table of known bugs, and a user's own pages.
 
-use std::collections::{BTreeSet, HashMap};
+use std::borrow::Cow;
 
 use minijinja::Environment;
 
 use crate::rules::expression;
-use crate::rules::finding::Severity;
+use crate::rules::finding::{Confidence, Severity};
 use crate::rules::functions::{self, Function};
-use crate::rules::known_bugs;
-use crate::rules::page::{Page, PageError};
+use crate::rules::page::{Affects, At, Each, Need, Page, PageError, Text};
 
-/// The built-in pages: file name, front matter as JSON, prose.
-const PAGES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/pages.rs"));
+/// The built-in pages, by code.
+static BUILT_IN: &[Page] = include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
 /// A set of rules, sorted by code.
 pub struct Registry {
@@ -21,27 +20,24 @@ pub struct Registry {
 
 /// One rule.
 pub struct Rule {
-    page: Page,
+    page: Cow<'static, Page>,
     pub(super) function: Option<Function>,
 }
 
 impl Registry {
     /// The rules that come with patrolint. Their conditions are compiled when they are first asked for.
     pub fn builtin() -> Self {
-        Self::read().unwrap_or_else(|errors| panic!("the built-in pages are tested: {}", errors[0]))
-    }
-
-    fn read() -> Result<Self, Vec<PageError>> {
-        let pages =
-            PAGES.iter().map(|(name, head, prose)| Ok(((*name).to_owned(), Page::built_in(name, head, prose)?)));
-        let mut pages = pages.collect::<Result<Vec<_>, PageError>>().map_err(|error| vec![error])?;
-        pages.extend(known_bugs::pages().map_err(|error| vec![error])?);
         let mut environment = expression::environment();
-        let conditions: HashMap<String, String> = pages.iter().flat_map(|(_, page)| conditions(page)).collect();
-        environment.set_loader(move |name| Ok(conditions.get(name).cloned()));
-        let mut registry = Self { rules: Vec::new(), environment };
-        registry.add(pages)?;
-        Ok(registry)
+        environment.set_loader(|name| {
+            let (code, condition) = name.split_once(' ').unwrap_or_default();
+            let page =
+                BUILT_IN.binary_search_by(|page| page.code.as_ref().cmp(code)).ok().map(|index| &BUILT_IN[index]);
+            Ok(page
+                .and_then(|page| conditions(page).find(|(name, _)| name == condition))
+                .map(|(_, text)| template(text)))
+        });
+        let rule = |page: &'static Page| Rule::new(Cow::Borrowed(page)).unwrap_or_else(|message| panic!("{message}"));
+        Self { rules: BUILT_IN.iter().map(rule).collect(), environment }
     }
 
     /// These rules and those of more pages, each a file name and its text; a page with the code of another replaces it.
@@ -53,51 +49,32 @@ impl Registry {
         mut self,
         pages: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Vec<PageError>> {
-        let mut read = Vec::new();
         let mut errors = Vec::new();
         for (name, text) in pages {
-            match Page::read(name, text) {
-                Ok(page) => read.push((name.to_owned(), page)),
-                Err(error) => errors.push(error),
-            }
+            let error = |message| PageError { page: name.to_owned(), line: 1, message };
+            let added = Page::read(name, text).and_then(|page| self.add(page).map_err(error));
+            errors.extend(added.err());
         }
-        for (name, page) in &read {
-            let wrong = self.compile(page).err();
-            errors.extend(wrong.map(|message| PageError { page: name.clone(), line: 1, message }));
-        }
-        if errors.is_empty() { self.add(read).map(|()| self) } else { Err(errors) }
+        if errors.is_empty() { Ok(self) } else { Err(errors) }
     }
 
-    fn add(&mut self, pages: Vec<(String, Page)>) -> Result<(), Vec<PageError>> {
-        let mut errors = Vec::new();
-        for (name, page) in pages {
-            let function = page
-                .function
-                .as_ref()
-                .map(|name| functions::find(name).ok_or_else(|| format!("there is no function {name}")));
-            match function.transpose() {
-                Ok(function) => {
-                    self.rules.retain(|rule| rule.page.code != page.code);
-                    self.rules.push(Rule { page, function });
-                }
-                Err(message) => errors.push(PageError { page: name, line: 1, message }),
-            }
+    fn add(&mut self, page: Page) -> Result<(), String> {
+        self.compile(&page)?;
+        let rule = Rule::new(Cow::Owned(page))?;
+        self.rules.retain(|other| other.code() != rule.code());
+        if self.rules.iter().any(|other| other.slug() == rule.slug()) {
+            return Err(format!("two rules have the slug {}", rule.slug()));
         }
-        self.rules.sort_by(|one, two| one.page.code.cmp(&two.page.code));
-        let mut slugs = BTreeSet::new();
-        if let Some(twice) = self.rules.iter().map(|rule| &rule.page.slug).find(|slug| !slugs.insert(*slug)) {
-            let message = format!("two rules have the slug {twice}");
-            errors.push(PageError { page: "rules".to_owned(), line: 1, message });
-        }
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
+        let index = self.rules.partition_point(|other| other.code() < rule.code());
+        self.rules.insert(index, rule);
+        Ok(())
     }
 
     /// Compiles what a user's page holds of expressions and templates, to tell what is wrong.
     fn compile(&mut self, page: &Page) -> Result<(), String> {
-        for (name, source) in conditions(page) {
-            let (_, place) = name.split_once(' ').unwrap_or_default();
-            let place = place.to_owned();
-            self.environment.add_template_owned(name, source).map_err(|error| format!("{place}: {error}"))?;
+        for (place, text) in conditions(page) {
+            let name = format!("{} {place}", page.code);
+            self.environment.add_template_owned(name, template(text)).map_err(|error| format!("{place}: {error}"))?;
         }
         let labels = page.at.iter().map(|at| ("a label", &at.text));
         let notes = page.notes.iter().map(|note| ("a note", note));
@@ -115,7 +92,7 @@ impl Registry {
 
     /// The rule of this very code.
     pub(super) fn rule(&self, code: &str) -> Option<&Rule> {
-        self.rules.binary_search_by(|rule| rule.page.code.as_str().cmp(code)).ok().map(|index| &self.rules[index])
+        self.rules.binary_search_by(|rule| rule.code().cmp(code)).ok().map(|index| &self.rules[index])
     }
 
     /// The rule of a code or a slug, in any case of letters.
@@ -130,21 +107,29 @@ impl Registry {
     }
 }
 
-/// The conditions of a page as templates, by the name that they are asked for with.
-fn conditions(page: &Page) -> impl Iterator<Item = (String, String)> {
+/// The conditions of a page, by the names that they are asked for with behind its code.
+fn conditions(page: &Page) -> impl Iterator<Item = (Cow<'static, str>, &Text)> {
     let whole = [("when", &page.when), ("applies", &page.applies)];
-    let whole = whole.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text.as_ref()?)));
+    let whole = whole.into_iter().filter_map(|(name, text)| Some((Cow::Borrowed(name), text.as_ref()?)));
     let severities = page.severity.iter().enumerate();
-    let severities = severities.filter_map(|(index, (_, text))| Some((format!("severity {index}"), text.as_ref()?)));
+    let severities =
+        severities.filter_map(|(index, (_, text))| Some((format!("severity {index}").into(), text.as_ref()?)));
     let places = page.at.iter().enumerate();
-    let places = places.filter_map(|(index, at)| Some((format!("place {index}"), at.when.as_ref()?)));
-    whole
-        .chain(severities)
-        .chain(places)
-        .map(|(name, text)| (format!("{} {name}", page.code), format!("{{% if {text} %}}1{{% endif %}}")))
+    let places = places.filter_map(|(index, at)| Some((format!("place {index}").into(), at.when.as_ref()?)));
+    whole.chain(severities).chain(places)
+}
+
+/// A condition as a template, which gives a text if it holds.
+fn template(condition: &str) -> String {
+    format!("{{% if {condition} %}}1{{% endif %}}")
 }
 
 impl Rule {
+    fn new(page: Cow<'static, Page>) -> Result<Self, String> {
+        let find = |name: &Text| functions::find(name).ok_or_else(|| format!("there is no function {name}"));
+        Ok(Self { function: page.function.as_ref().map(find).transpose()?, page })
+    }
+
     /// For example `PTL201`.
     pub fn code(&self) -> &str {
         &self.page.code
@@ -168,7 +153,7 @@ impl Rule {
     /// The severities that it can have, most important condition first: `error`, or `error or warning`.
     pub fn severity_text(&self) -> String {
         let mut names: Vec<&str> = Vec::new();
-        for (severity, _) in &self.page.severity {
+        for (severity, _) in self.page.severity.iter() {
             let name = match severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",

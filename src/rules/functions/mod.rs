@@ -116,7 +116,8 @@ const FUNCTIONS: &[(&str, Function)] = &[
 
 /// The function of a name.
 pub fn find(name: &str) -> Option<Function> {
-    FUNCTIONS.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
+    let index = FUNCTIONS.binary_search_by_key(&name, |(known, _)| known).ok()?;
+    Some(FUNCTIONS[index].1)
 }
 
 /// Of rules that are judged when all others are done, such as unused suppressions.

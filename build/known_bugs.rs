@@ -1,42 +1,32 @@
-//! The table of known Patroni bugs, `rules/known-bugs.yaml`, as rule pages.
+//! The table of known Patroni bugs as rule pages.
 
 use std::fmt::Write as _;
 
 use crate::input::source_map::SourceId;
 use crate::parse::tree::{Entry, Mapping, Node, Span, Style, Value};
-use crate::parse::{json, python};
+use crate::parse::{python, yaml};
 use crate::rules::page::{Fields, Page, PageError};
 
-/// The table, which the build has turned into JSON.
-const TABLE: &str = include_str!(concat!(env!("OUT_DIR"), "/known-bugs.json"));
-/// Its name in errors.
-const NAME: &str = "rules/known-bugs.yaml";
+/// The table's path in the repository.
+pub const NAME: &str = "rules/known-bugs.yaml";
 
 /// A page for each bug of the table.
 ///
 /// # Errors
 ///
-/// Ours: the table is malformed.
-pub fn pages() -> Result<Vec<(String, Page)>, PageError> {
-    entries()?.iter().map(|entry| Ok((NAME.to_owned(), page(entry)?))).collect()
-}
-
-/// Input of each bug's example: its code, and a block of DCS keys in which `VERSION` stands for the release.
-///
-/// # Errors
-///
-/// Ours: the table is malformed.
-pub fn examples() -> Result<Vec<(String, String)>, PageError> {
-    let text = |entry: &Mapping, name: &str| entry.get(name).map(|node| python::str(&node.value)).unwrap_or_default();
-    Ok(entries()?.iter().map(|entry| (text(entry, "code"), text(entry, "example"))).collect())
-}
-
-fn entries() -> Result<Vec<Mapping>, PageError> {
-    let error = |message: &str| PageError { page: NAME.to_owned(), line: 1, message: message.to_owned() };
-    let table = json::parse(SourceId(0), TABLE).map_err(|problem| error(&problem.message))?;
-    let Value::Sequence(items) = table.value else { return Err(error("the table is no list")) };
-    let entry = |item: Node| item.as_mapping().cloned().ok_or_else(|| error("an entry is no mapping"));
-    items.into_iter().map(entry).collect()
+/// The table is malformed; with the line.
+pub fn pages(table: &str) -> Result<Vec<Page>, PageError> {
+    let error = |offset: usize, message: &str| {
+        let line = 1 + table.bytes().take(offset).filter(|byte| *byte == b'\n').count();
+        PageError { page: NAME.to_owned(), line, message: message.to_owned() }
+    };
+    let tree = yaml::parse(SourceId(0), table).map_err(|problem| error(problem.span.start, &problem.message))?;
+    let entries = tree.as_sequence().ok_or_else(|| error(0, "the table is no list"))?;
+    let page_of = |entry: &Node| {
+        let fields = entry.as_mapping().ok_or_else(|| error(entry.span.start, "an entry is no mapping"))?;
+        page(fields).map_err(|wrong| error(entry.span.start, &wrong.message))
+    };
+    entries.iter().map(page_of).collect()
 }
 
 fn page(entry: &Mapping) -> Result<Page, PageError> {
@@ -62,7 +52,7 @@ fn page(entry: &Mapping) -> Result<Page, PageError> {
     add("help", format!("upgrade Patroni to a release with the fix ({fixed})"));
     let sources = sources.map(|text| node(Value::String(text)));
     fields.entries.push(field("sources", Value::Sequence(sources.into())));
-    Fields { page: NAME, head: TABLE, fields: &fields }.page("bugs", &title, &prose)
+    Fields { page: NAME, head: "", fields: &fields }.page("bugs", &title, &prose)
 }
 
 fn field(name: &str, value: Value) -> Entry {
