@@ -99,11 +99,12 @@ pub fn is_secret_key(key: &str) -> bool {
     const HARMLESS: [&str; 6] =
         ["servertokens", "passwordencryption", "commandsupportsreload", "pgpass", "bypass", "secretname"];
     const PATHS: [&str; 3] = ["file", "path", "dir"];
+    const WORD: &str = "password";
     let name: String =
         key.chars().filter(|letter| letter.is_alphanumeric()).map(|letter| letter.to_ascii_lowercase()).collect();
     let ends_with = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
     // `pasword`, `passwrod`: a slip of the finger must not show what it hides.
-    let is_slip = strsim::damerau_levenshtein(&name, "password") <= 2;
+    let is_slip = name.len().abs_diff(WORD.len()) <= 2 && strsim::damerau_levenshtein(&name, WORD) <= 2;
     let names_secret =
         PARTS.iter().any(|part| name.contains(part)) || ends_with(&ENDS) || WHOLE.contains(&name.as_str()) || is_slip;
     names_secret && !ends_with(&HARMLESS) && !ends_with(&PATHS)
@@ -235,10 +236,10 @@ static PRIVATE_KEY: LazyLock<Regex> =
 /// A pattern takes longer to compile than most configurations to read, so that it is asked only for what it may find.
 fn ranges(text: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
-    let folded = text.to_ascii_lowercase();
-    if text.is_ascii() && !TRACES.iter().any(|trace| folded.contains(trace)) {
+    if text.is_ascii() && !has_trace(text.as_bytes()) {
         return ranges;
     }
+    let folded = text.to_ascii_lowercase();
     let mut at = 0;
     while let Some(Assignment { name, end, is_option, sign }) = next_assignment(text, at) {
         at = name.end;
@@ -281,6 +282,17 @@ fn ranges(text: &str) -> Vec<Range<usize>> {
 const TRACES: [&str; 11] =
     ["pass", "pw", "secret", "token", "credential", "key", "auth", "superuser", "rewind", "://", "-----begin"];
 
+fn has_trace(text: &[u8]) -> bool {
+    (0..text.len()).any(|at| begins_with_any(&text[at..], &TRACES))
+}
+
+/// Whether a text begins with one of `words`, in any case.
+fn begins_with_any(text: &[u8], words: &[&str]) -> bool {
+    let begins_with =
+        |word: &&str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
+    words.iter().any(begins_with)
+}
+
 /// What the names of secrets contain.
 const NAMES: [&str; 7] = ["pass", "pw", "secret", "token", "credential", "key", "auth"];
 
@@ -314,8 +326,7 @@ fn next_assignment(text: &str, from: usize) -> Option<Assignment> {
         let start = from + bytes.get(from..)?.iter().position(is_of_name)?;
         let end = bytes[start..].iter().position(|byte| !is_of_name(byte)).map_or(bytes.len(), |length| start + length);
         let begins = |at: &usize| is_word(bytes[*at]) != (0 < *at && is_word(bytes[*at - 1]));
-        let run = text[start..end].to_ascii_lowercase();
-        let last = NAMES.iter().filter_map(|part| run.rfind(part)).max().map(|last| start + last);
+        let last = (start..end).rev().find(|at| begins_with_any(&bytes[*at..end], &NAMES));
         let name = last.and_then(|last| (start..=last).find(begins));
         if let (Some((value, sign)), Some(name)) = (sign_at(text, end), name) {
             let is_option = from + 2 <= name && &bytes[name - 2..name] == b"--";

@@ -162,10 +162,21 @@ impl Mapping {
 
     /// The entries that Python keeps: the last one of each key, in order of first appearance.
     pub fn effective(&self) -> impl Iterator<Item = &Entry> {
-        let mut last = self.last_by_key();
-        self.entries
-            .iter()
-            .filter_map(move |entry| last.remove(&Key::of(&entry.key.value)).map(|index| &self.entries[index]))
+        let mut last = (!self.is_plain()).then(|| self.last_by_key());
+        self.entries.iter().filter_map(move |entry| match &mut last {
+            None => Some(entry),
+            Some(last) => last.remove(&Key::of(&entry.key.value)).map(|index| &self.entries[index]),
+        })
+    }
+
+    /// Whether it is small enough to see at once that no key is repeated; most are.
+    fn is_plain(&self) -> bool {
+        const FEW: usize = 16;
+        let is_first = |(index, entry): (usize, &Entry)| {
+            let key = Key::of(&entry.key.value);
+            self.entries[..index].iter().all(|before| Key::of(&before.key.value) != key)
+        };
+        self.entries.len() <= FEW && self.entries.iter().enumerate().all(is_first)
     }
 
     /// Gives equal keys the form of the first of them, as Python's dictionaries keep it: `{1: a, true: b}` is `{1: b}`.

@@ -42,8 +42,8 @@ pub struct Scene<'a> {
     files: Vec<Value>,
     /// What the daemons use, in the order of the configurations; put together when it is asked for.
     effective: OnceCell<Vec<Option<Effective>>>,
-    /// The dynamic configuration in the DCS, as expressions see it: as written, and as Patroni reads it.
-    dynamic: Option<(Value, Value)>,
+    /// The dynamic configuration in the DCS, as expressions see it, and as Patroni reads it.
+    dynamic: Option<(Value, GlobalConfig)>,
 }
 
 /// Scope, if a file tells one, and namespace.
@@ -102,6 +102,8 @@ pub struct Subject<'a> {
     pub configuration: Option<&'a LocalConfiguration>,
     /// The dynamic configuration that counts here, if known.
     pub dynamic: Option<Dynamic<'a>>,
+    /// The same as Patroni reads it.
+    pub global: Option<GlobalConfig>,
     /// The names that expressions know, a map.
     pub values: Value,
 }
@@ -314,6 +316,7 @@ impl<'a> Scene<'a> {
         dynamic: Option<Dynamic<'a>>,
     ) -> Subject<'a> {
         let mut values = self.base.clone();
+        let mut global = None;
         if let Some(member) = member.and_then(|name| self.members.get(name)) {
             values.insert("member".into(), member.clone());
         }
@@ -327,14 +330,16 @@ impl<'a> Scene<'a> {
             let (written, effective) = stored.unwrap_or_else(|| self.dynamic_values(dynamic));
             values.insert("dynamic".into(), written);
             values.insert("dynamic_origin".into(), dynamic.origin.into());
-            values.insert("effective".into(), effective);
+            values.insert("effective".into(), effective_value(&effective));
             values.insert("requested".into(), requested(dynamic.node.as_mapping()));
+            global = Some(effective);
         }
-        Subject { scene: self, member, configuration, dynamic, values: Value::from(values) }
+        Subject { scene: self, member, configuration, dynamic, global, values: Value::from(values) }
     }
 
-    fn dynamic_values(&self, dynamic: Dynamic<'_>) -> (Value, Value) {
-        (value(dynamic.node), effective(dynamic.node.as_mapping(), self.version()))
+    fn dynamic_values(&self, dynamic: Dynamic<'_>) -> (Value, GlobalConfig) {
+        let global = GlobalConfig::read(dynamic.node.as_mapping(), Behaviours::of(self.version()));
+        (value(dynamic.node), global)
     }
 
     fn deciding_version(&self) -> Option<PatroniVersion> {
@@ -519,12 +524,6 @@ impl<'a> Scene<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// The dynamic configuration as Patroni reads it; `None` when it is not known.
-    pub fn global(&self) -> Option<GlobalConfig> {
-        let dynamic = self.dynamic?;
-        Some(GlobalConfig::read(dynamic.node.as_mapping(), Behaviours::of(self.scene.version())))
-    }
-
     /// The version of PostgreSQL that this is about; `None` when nothing tells.
     pub fn postgres(&self) -> Option<PostgresVersion> {
         let own = self.configuration.and_then(|file| self.scene.node_postgres(file.node.as_deref(), Some(file)));
@@ -601,8 +600,7 @@ fn namespace(configuration: &LocalConfiguration) -> String {
 }
 
 /// The dynamic configuration as Patroni uses it, timings adjusted.
-fn effective(dynamic: Option<&Mapping>, version: PatroniVersion) -> Value {
-    let global = GlobalConfig::read(dynamic, Behaviours::of(version));
+fn effective_value(global: &GlobalConfig) -> Value {
     Value::from_pairs([
         ("paused", Value::from(global.paused)),
         ("synchronous_mode", global.synchronous_mode.into()),

@@ -137,12 +137,12 @@ fn judge_one(registry: &Registry, rule: &Rule, subject: &Subject<'_>) -> Result<
     let page = rule.page();
     let lacking = subject.missing(&page.needs);
     let values = &subject.values;
-    let applies = page.applies.is_none()
-        || match holds(registry, rule, "applies", values) {
-            Ok(applies) => applies,
-            Err(unreadable) if lacking.is_empty() => return Err(unreadable),
-            Err(_) => true,
-        };
+    let applies = match page.applies.as_ref().map_or(Ok(true), |condition| holds(registry, condition, values)) {
+        Ok(applies) => applies,
+        Err(unreadable) if lacking.is_empty() => return Err(unreadable),
+        Err(_) => true,
+    };
+    let fires = |values: &Value| page.when.as_ref().map_or(Ok(true), |condition| holds(registry, condition, values));
     if !applies {
         return Ok(None);
     }
@@ -157,8 +157,7 @@ fn judge_one(registry: &Registry, rule: &Rule, subject: &Subject<'_>) -> Result<
         let labels = affected.iter().filter_map(|name| version_label(subject, name)).collect();
         let members: Value = affected.iter().map(|name| subject.scene.member_value(name)).collect();
         let values = merge_maps([Value::from_pairs([("affected", members)]), values.clone()]);
-        let fires = page.when.is_none() || holds(registry, rule, "when", &values)?;
-        let found = fires.then(|| finding(registry, rule, Some(subject), &values, labels));
+        let found = fires(&values)?.then(|| finding(registry, rule, Some(subject), &values, labels));
         return Ok(Some(found.into_iter().collect()));
     }
     let hits = match rule.function {
@@ -172,7 +171,7 @@ fn judge_one(registry: &Registry, rule: &Rule, subject: &Subject<'_>) -> Result<
             true => values.clone(),
             false => merge_maps([Value::from_pairs(own), values.clone()]),
         };
-        if page.when.is_none() || holds(registry, rule, "when", &values)? {
+        if fires(&values)? {
             findings.push(finding(registry, rule, Some(subject), &values, labels));
         }
     }
@@ -187,9 +186,8 @@ fn judge_one(registry: &Registry, rule: &Rule, subject: &Subject<'_>) -> Result<
 /// # Errors
 ///
 /// What is missing: the condition reads a fact that is not there.
-fn holds(registry: &Registry, rule: &Rule, name: &str, values: &Value) -> Result<bool, Vec<String>> {
-    let template = registry.environment().get_template(&format!("{} {name}", rule.code()));
-    let result = template.and_then(|template| template.render(values));
+fn holds(registry: &Registry, condition: &str, values: &Value) -> Result<bool, Vec<String>> {
+    let result = registry.condition(condition).and_then(|template| template.render(values));
     result.map(|text| !text.is_empty()).map_err(|error| {
         vec![match error.kind() {
             ErrorKind::UndefinedError => "a fact that the condition reads".to_owned(),
@@ -241,15 +239,13 @@ pub(crate) fn finding(
         true => registry.environment().render_str(text, values).ok().map(|text| text.trim().to_owned()),
         false => Some(text.to_owned()),
     };
-    let is_true = |name: String| holds(registry, rule, &name, values).unwrap_or(false);
-    let severity = page
-        .severity
-        .iter()
-        .enumerate()
-        .find(|(index, (_, condition))| condition.is_none() || is_true(format!("severity {index}")));
+    let is_true = |condition: &Option<page::Text>| {
+        condition.as_ref().is_none_or(|condition| holds(registry, condition, values).unwrap_or(false))
+    };
+    let severity = page.severity.iter().find(|(_, condition)| is_true(condition));
     let mut places = Vec::new();
-    for (index, at) in page.at.iter().enumerate() {
-        if at.when.is_some() && !is_true(format!("place {index}")) {
+    for at in page.at.iter() {
+        if !is_true(&at.when) {
             continue;
         }
         if let Some((span, is_exact)) = subject.and_then(|subject| place::resolve(subject, &at.route)) {
@@ -265,9 +261,7 @@ pub(crate) fn finding(
     Finding {
         code: page.code.to_string(),
         slug: page.slug.to_string(),
-        severity: severity
-            .or(page.severity.iter().enumerate().next_back())
-            .map_or(Severity::Warning, |(_, (level, _))| *level),
+        severity: severity.or(page.severity.last()).map_or(Severity::Warning, |(level, _)| *level),
         confidence: page.confidence,
         message: write(&page.message).unwrap_or_else(|| page.title.to_string()),
         labels,

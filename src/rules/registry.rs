@@ -1,8 +1,9 @@
 //! All rules: the built-in pages, the table of known bugs, and a user's own pages.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
-use minijinja::Environment;
+use minijinja::{Environment, Template};
 
 use crate::rules::expression;
 use crate::rules::finding::{Confidence, Severity};
@@ -20,23 +21,33 @@ pub struct Registry {
 
 /// One rule.
 pub struct Rule {
-    page: Cow<'static, Page>,
+    page: Source,
     pub(super) function: Option<Function>,
+}
+
+/// Where a page comes from; the built-in ones are not copied.
+enum Source {
+    BuiltIn(&'static Page),
+    Own(Box<Page>),
+}
+
+impl Deref for Source {
+    type Target = Page;
+
+    fn deref(&self) -> &Page {
+        match self {
+            Self::BuiltIn(page) => page,
+            Self::Own(page) => page,
+        }
+    }
 }
 
 impl Registry {
     /// The rules that come with patrolint. Their conditions are compiled when they are first asked for.
     pub fn builtin() -> Self {
         let mut environment = expression::environment();
-        environment.set_loader(|name| {
-            let (code, condition) = name.split_once(' ').unwrap_or_default();
-            let page =
-                BUILT_IN.binary_search_by(|page| page.code.as_ref().cmp(code)).ok().map(|index| &BUILT_IN[index]);
-            Ok(page
-                .and_then(|page| conditions(page).find(|(name, _)| name == condition))
-                .map(|(_, text)| template(text)))
-        });
-        let rule = |page: &'static Page| Rule::new(Cow::Borrowed(page)).unwrap_or_else(|message| panic!("{message}"));
+        environment.set_loader(|condition| Ok(Some(format!("{{% if {condition} %}}1{{% endif %}}"))));
+        let rule = |page: &'static Page| Rule::new(Source::BuiltIn(page)).unwrap_or_else(|message| panic!("{message}"));
         Self { rules: BUILT_IN.iter().map(rule).collect(), environment }
     }
 
@@ -59,8 +70,8 @@ impl Registry {
     }
 
     fn add(&mut self, page: Page) -> Result<(), String> {
-        self.compile(&page)?;
-        let rule = Rule::new(Cow::Owned(page))?;
+        self.try_compiling(&page)?;
+        let rule = Rule::new(Source::Own(Box::new(page)))?;
         self.rules.retain(|other| other.code() != rule.code());
         if self.rules.iter().any(|other| other.slug() == rule.slug()) {
             return Err(format!("two rules have the slug {}", rule.slug()));
@@ -71,10 +82,9 @@ impl Registry {
     }
 
     /// Compiles what a user's page holds of expressions and templates, to tell what is wrong.
-    fn compile(&mut self, page: &Page) -> Result<(), String> {
-        for (place, text) in conditions(page) {
-            let name = format!("{} {place}", page.code);
-            self.environment.add_template_owned(name, template(text)).map_err(|error| format!("{place}: {error}"))?;
+    fn try_compiling(&self, page: &Page) -> Result<(), String> {
+        for (place, condition) in conditions(page) {
+            self.condition(condition).map_err(|error| format!("{place}: {error}"))?;
         }
         let labels = page.at.iter().map(|at| ("a label", &at.text));
         let notes = page.notes.iter().map(|note| ("a note", note));
@@ -102,30 +112,32 @@ impl Registry {
         })
     }
 
+    /// A condition of a page as a template, which gives a text if it holds; compiled when it is first asked for.
+    ///
+    /// # Errors
+    ///
+    /// It is not written in the language of rule pages.
+    pub(super) fn condition(&self, condition: &str) -> Result<Template<'_, '_>, minijinja::Error> {
+        self.environment.get_template(condition)
+    }
+
     pub(super) fn environment(&self) -> &Environment<'static> {
         &self.environment
     }
 }
 
-/// The conditions of a page, by the names that they are asked for with behind its code.
-fn conditions(page: &Page) -> impl Iterator<Item = (Cow<'static, str>, &Text)> {
+/// The conditions of a page, and where they stand in it.
+fn conditions(page: &Page) -> impl Iterator<Item = (String, &Text)> {
     let whole = [("when", &page.when), ("applies", &page.applies)];
-    let whole = whole.into_iter().filter_map(|(name, text)| Some((Cow::Borrowed(name), text.as_ref()?)));
-    let severities = page.severity.iter().enumerate();
-    let severities =
-        severities.filter_map(|(index, (_, text))| Some((format!("severity {index}").into(), text.as_ref()?)));
-    let places = page.at.iter().enumerate();
-    let places = places.filter_map(|(index, at)| Some((format!("place {index}").into(), at.when.as_ref()?)));
+    let whole = whole.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text.as_ref()?)));
+    let severities = page.severity.iter();
+    let severities = severities.filter_map(|(level, text)| Some((format!("severity {level:?}"), text.as_ref()?)));
+    let places = page.at.iter().filter_map(|at| Some((format!("place {}", at.route), at.when.as_ref()?)));
     whole.chain(severities).chain(places)
 }
 
-/// A condition as a template, which gives a text if it holds.
-fn template(condition: &str) -> String {
-    format!("{{% if {condition} %}}1{{% endif %}}")
-}
-
 impl Rule {
-    fn new(page: Cow<'static, Page>) -> Result<Self, String> {
+    fn new(page: Source) -> Result<Self, String> {
         let find = |name: &Text| functions::find(name).ok_or_else(|| format!("there is no function {name}"));
         Ok(Self { function: page.function.as_ref().map(find).transpose()?, page })
     }

@@ -30,7 +30,7 @@ FOLDER = "src/decision"
 
 # Judges, besides the unit tests. Of those that are none the first asks about the table of behaviours, and the others about
 # the form of the output; all take long.
-TARGETS = ["verdicts", "quorum", "resolver", "predict", "lab", "edges"]
+TARGETS = ["verdicts", "quorum", "resolver", "predict", "lab", "edges", "diff"]
 NO_JUDGES = {
     "every_row_of_the_table_is_needed",
     "every_capture_has_an_answer_in_every_form",

@@ -389,6 +389,9 @@ pub fn different_rewind(subject: &Subject<'_>) -> Found {
 /// Nodes that disagree on the watchdog.
 pub fn different_watchdog(subject: &Subject<'_>) -> Found {
     let files = nodes(subject.scene);
+    if files.len() < 2 {
+        return Ok(Vec::new());
+    }
     let modes: Vec<String> = files
         .iter()
         .map(|node| match used(subject.scene, node, &["watchdog", "mode"]) {
@@ -484,10 +487,12 @@ enum Absent {
 /// The settings of these paths that the nodes do not agree on.
 fn compare(scene: &Scene<'_>, files: &[NodeFile<'_>], paths: &[Path], absent: Absent) -> Vec<Hit> {
     let mut hits = Vec::new();
+    if files.len() < 2 {
+        return hits;
+    }
     for path in paths {
         let values = values_at(scene, files, path);
-        let present = values.iter().flatten().count();
-        if present == 0 || files.len() < 2 {
+        if values.iter().flatten().next().is_none() {
             continue;
         }
         let mut groups = groups(&values);

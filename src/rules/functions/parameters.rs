@@ -251,7 +251,7 @@ pub fn forced_parameters(subject: &Subject<'_>) -> Found {
 
 /// `synchronous_standby_names` that a person wrote.
 pub fn standby_names(subject: &Subject<'_>) -> Found {
-    let Some(global) = subject.global() else { return Ok(Vec::new()) };
+    let Some(global) = &subject.global else { return Ok(Vec::new()) };
     let written = entries(subject).filter(|entry| {
         entry.key.as_str().is_some_and(|name| name.eq_ignore_ascii_case("synchronous_standby_names"))
             && python::truthy(&entry.value.value)

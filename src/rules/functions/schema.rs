@@ -1,6 +1,6 @@
 //! The keys of configurations, looked up in the schema.
 
-use crate::model::config::schema::{self, Document, Key};
+use crate::model::config::schema::{self, Document, Key, Section};
 use crate::parse::tree::{Entry, Mapping, Node, Value};
 use crate::rules::facts::{Subject, bootstrap};
 
@@ -60,44 +60,62 @@ pub fn visit<'a>(subject: &Subject<'a>, look: &mut dyn FnMut(&Spot<'a, '_>)) {
     match (subject.configuration, subject.dynamic) {
         (Some(file), _) => {
             let Some(document) = &file.document else { return };
-            visit_section(document, Document::Local, "", &mut Vec::new(), look);
+            Visit::new(Document::Local, "", look).node(document, Section::of(Document::Local));
             if let Some(bootstrap) = bootstrap(file) {
-                visit_section(bootstrap.node, Document::Dynamic, "bootstrap.dcs.", &mut Vec::new(), look);
+                Visit::new(Document::Dynamic, "bootstrap.dcs.", look)
+                    .node(bootstrap.node, Section::of(Document::Dynamic));
             }
         }
-        (None, Some(dynamic)) => visit_section(dynamic.node, Document::Dynamic, "", &mut Vec::new(), look),
+        (None, Some(dynamic)) => {
+            Visit::new(Document::Dynamic, "", look).node(dynamic.node, Section::of(Document::Dynamic));
+        }
         (None, None) => {}
     }
 }
 
-fn visit_section<'a>(
-    node: &'a Node,
+/// A walk through one configuration.
+struct Visit<'a, 'l> {
     document: Document,
     prefix: &'static str,
-    path: &mut Vec<&'a str>,
-    look: &mut dyn FnMut(&Spot<'a, '_>),
-) {
-    match &node.value {
-        Value::Sequence(items) => {
-            path.push("[]");
-            items.iter().for_each(|item| visit_section(item, document, prefix, path, look));
-            path.pop();
-        }
-        Value::Mapping(mapping) if !schema::names_below(document, path).is_empty() => {
-            for entry in mapping.effective().filter(|entry| !entry.merged) {
-                let Some(name) = entry.key.as_str() else { continue };
-                let is_named = is_method(document, path, entry, mapping);
-                path.push(name);
-                let key = schema::find(document, path).filter(|key| is_named || !is_method_row(document, path, key));
-                let key = key.filter(|key| !is_below_method(document, path, key));
-                look(&Spot { document, path, prefix, entry, key });
-                if key.is_some() {
-                    visit_section(&entry.value, document, prefix, path, look);
-                }
-                path.pop();
+    path: Vec<&'a str>,
+    look: &'l mut dyn FnMut(&Spot<'a, '_>),
+}
+
+impl<'a, 'l> Visit<'a, 'l> {
+    fn new(document: Document, prefix: &'static str, look: &'l mut dyn FnMut(&Spot<'a, '_>)) -> Self {
+        Self { document, prefix, path: Vec::new(), look }
+    }
+
+    fn node(&mut self, node: &'a Node, section: &'static Section) {
+        match &node.value {
+            Value::Sequence(items) => {
+                let Some(item) = section.below("[]") else { return };
+                self.path.push("[]");
+                items.iter().for_each(|node| self.node(node, item));
+                self.path.pop();
             }
+            Value::Mapping(mapping) if section.is_section() => {
+                for entry in mapping.effective().filter(|entry| !entry.merged) {
+                    let Some(name) = entry.key.as_str() else { continue };
+                    let is_named = is_method(self.document, &self.path, entry, mapping);
+                    self.path.push(name);
+                    let below = section.below(name).filter(|below| {
+                        below.key.is_some_and(|key| {
+                            (is_named || !is_method_row(self.document, &self.path, key))
+                                && !is_below_method(self.document, &self.path, key)
+                        })
+                    });
+                    let (document, prefix, path) = (self.document, self.prefix, self.path.as_slice());
+                    let key = below.and_then(|below| below.key);
+                    (self.look)(&Spot { document, path, prefix, entry, key });
+                    if let Some(below) = below {
+                        self.node(&entry.value, below);
+                    }
+                    self.path.pop();
+                }
+            }
+            _ => {}
         }
-        _ => {}
     }
 }
 

@@ -173,7 +173,7 @@ pub fn trusting_rules(subject: &Subject<'_>) -> Found {
 
 /// Parameters that make PostgreSQL lose what it has acknowledged.
 pub fn unsafe_durability(subject: &Subject<'_>) -> Found {
-    let is_synchronous = subject.global().is_some_and(|global| global.synchronous_mode);
+    let is_synchronous = subject.global.as_ref().is_some_and(|global| global.synchronous_mode);
     let mut hits = Vec::new();
     for (name, values, needs_sync) in [
         ("fsync", &["off", "false", "no", "0"][..], false),

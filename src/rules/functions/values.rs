@@ -313,7 +313,7 @@ fn judge<'a>(subject: &Subject<'_>, spot: &Spot<'a, '_>, key: &'static Key, foun
 }
 
 fn is_synchronous(subject: &Subject<'_>) -> bool {
-    subject.global().is_some_and(|global| global.synchronous_mode)
+    subject.global.as_ref().is_some_and(|global| global.synchronous_mode)
 }
 
 /// Whether a value of another type there makes Patroni reject the dynamic configuration.

@@ -78,7 +78,7 @@ pub fn keys_of(document: Document) -> impl Iterator<Item = &'static Key> {
 
 /// The row of a path, given as segments (`[]` for the items of a list); a name of its own counts before `*`.
 pub fn find(document: Document, path: &[&str]) -> Option<&'static Key> {
-    Branch::of(document).descend(path)?.key
+    Section::of(document).at(path)?.key
 }
 
 /// The row of the key that a variable is named after, and the path that it sets.
@@ -102,49 +102,64 @@ pub fn key_of_any_section(suffix: &str, version: PatroniVersion) -> Option<&'sta
 
 /// The names that a section knows, in order of the table; `*` among them if it takes any. Empty: it is no section.
 pub fn names_below(document: Document, section: &[&str]) -> Vec<&'static str> {
-    let branch = Branch::of(document).descend(section);
-    branch.map(|branch| branch.below.iter().map(|(name, _)| *name).collect()).unwrap_or_default()
+    let section = Section::of(document).at(section);
+    section.map(|section| section.below.iter().map(|(name, _)| *name).collect()).unwrap_or_default()
 }
 
-/// The table as a tree.
+/// The table as a tree: a key, and what may stand below it.
 #[derive(Default)]
-struct Branch {
-    key: Option<&'static Key>,
+pub struct Section {
+    /// The row of the key itself; `None` at the root, and where the table has rows of what stands below it alone.
+    pub key: Option<&'static Key>,
     below: Vec<(&'static str, Self)>,
 }
 
-impl Branch {
-    fn of(document: Document) -> &'static Self {
-        static TREES: LazyLock<[Branch; 2]> = LazyLock::new(|| [Document::Local, Document::Dynamic].map(Branch::grown));
+impl Section {
+    /// The root of a configuration.
+    pub fn of(document: Document) -> &'static Self {
+        static ROOTS: LazyLock<[Section; 2]> =
+            LazyLock::new(|| [Document::Local, Document::Dynamic].map(Section::grown));
         match document {
-            Document::Local => &TREES[0],
-            Document::Dynamic => &TREES[1],
+            Document::Local => &ROOTS[0],
+            Document::Dynamic => &ROOTS[1],
         }
+    }
+
+    /// Whether the table knows anything below the key.
+    pub fn is_section(&self) -> bool {
+        !self.below.is_empty()
+    }
+
+    /// What a name means here; `[]` are the items of a list.
+    pub fn below(&self, name: &str) -> Option<&Self> {
+        let named = |wanted: &str| self.below.iter().find(|(known, _)| *known == wanted);
+        named(name).or_else(|| named("*").filter(|_| name != "[]")).map(|(_, below)| below)
+    }
+
+    fn at(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |section, name| section.below(name))
     }
 
     fn grown(document: Document) -> Self {
         let mut root = Self::default();
-        for key in keys_of(document) {
-            for path in key.expansions() {
-                let mut branch = &mut root;
-                for name in path {
-                    let index = branch.below.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
-                        branch.below.push((name, Self::default()));
-                        branch.below.len() - 1
-                    });
-                    branch = &mut branch.below[index].1;
-                }
-                branch.key = Some(key);
-            }
-        }
+        keys_of(document).for_each(|key| root.grow(key.path, key));
         root
     }
 
-    fn descend(&self, path: &[&str]) -> Option<&Self> {
-        path.iter().try_fold(self, |branch, name| {
-            let named = |wanted: &str| branch.below.iter().find(|(known, _)| *known == wanted);
-            named(name).or_else(|| named("*").filter(|_| *name != "[]")).map(|(_, below)| below)
-        })
+    fn grow(&mut self, path: &'static str, key: &'static Key) {
+        let (names, rest) = path.split_once('.').map_or((path, None), |(names, rest)| (names, Some(rest)));
+        for name in names.split('|') {
+            // Rows of one section stand together.
+            let index = self.below.iter().rposition(|(known, _)| *known == name).unwrap_or_else(|| {
+                self.below.push((name, Self::default()));
+                self.below.len() - 1
+            });
+            let below = &mut self.below[index].1;
+            match rest {
+                Some(rest) => below.grow(rest, key),
+                None => below.key = Some(key),
+            }
+        }
     }
 }
 
