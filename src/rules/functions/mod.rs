@@ -12,6 +12,7 @@ mod scalars;
 mod schema;
 mod settings;
 mod structure;
+mod timing;
 mod values;
 
 use minijinja::Value;
@@ -99,6 +100,7 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("sexagesimal_integers", scalars::sexagesimal_integers),
     ("shared_addresses", nodes::shared_addresses),
     ("shared_slots", nodes::shared_slots),
+    ("shortened_sessions", timing::shortened_sessions),
     ("single_endpoints", nodes::single_endpoints),
     ("standby_names", parameters::standby_names),
     ("strings_used_as_booleans", scalars::strings_used_as_booleans),
@@ -118,6 +120,7 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("unsafe_durability", settings::unsafe_durability),
     ("values_out_of_range", values::values_out_of_range),
     ("variables_without_effect", environment::variables_without_effect),
+    ("watchdog_budget", timing::watchdog_budget),
 ];
 
 /// The function of a name.
