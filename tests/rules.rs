@@ -83,6 +83,20 @@ fn bad_examples_are_explained() {
     }
 }
 
+/// What one rule finds in a file is no reason for what another one finds elsewhere in it.
+#[test]
+fn a_cause_in_a_file_explains_what_stands_on_its_lines() {
+    let file = "tags:\nnofailover: true\nbootstrap:\n  ttl: 30\n";
+    let inputs = vec![("patroni.yml".to_owned(), file.to_owned())];
+    let snapshot = Example { inputs, ..Example::default() }.snapshot();
+    let found = findings(&Registry::builtin(), &snapshot, None);
+    let causes = found.iter().filter(|finding| finding.code == "PTL107").map(|finding| {
+        let line = snapshot.sources.get(finding.labels[0].span.source).position(finding.labels[0].span.start).line;
+        (line, finding.caused_by.as_deref())
+    });
+    assert_eq!(causes.collect::<Vec<_>>(), [(2, Some("PTL013")), (4, None)]);
+}
+
 #[test]
 fn built_in_pages_pass_as_user_pages() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");

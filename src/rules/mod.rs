@@ -16,11 +16,12 @@ pub mod place;
 pub mod registry;
 pub mod suppression;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::value::merge_maps;
 use minijinja::{ErrorKind, Value};
 
+use crate::input::source_map::SourceId;
 use crate::model::postgresql::version::PostgresVersion;
 use crate::model::snapshot::Snapshot;
 use crate::rules::facts::{Scene, Subject, Subjects};
@@ -66,7 +67,7 @@ pub fn check_and_count(
             judgements.push((rule.code().to_owned(), rule.slug().to_owned(), outcome));
         }
     }
-    link_causes(registry, &mut judgements);
+    link_causes(registry, snapshot, &mut judgements);
     let suppressed = suppression::apply(registry, snapshot, &mut judgements);
     (judgements, suppressed)
 }
@@ -271,20 +272,31 @@ pub(crate) fn finding(
     }
 }
 
-/// Tells of findings that follow from others which those are.
-fn link_causes(registry: &Registry, judgements: &mut [Judgement]) {
-    let fired: BTreeSet<String> = judgements
-        .iter()
-        .filter(|(_, _, outcome)| matches!(outcome, Outcome::Checked(findings) if !findings.is_empty()))
-        .map(|(code, _, _)| code.clone())
-        .collect();
+/// Tells of findings that follow from others which those are. What a rule finds in a configuration explains only what
+/// is found on the same lines.
+fn link_causes(registry: &Registry, snapshot: &Snapshot, judgements: &mut [Judgement]) {
+    let lines = |finding: &Finding| -> BTreeSet<(SourceId, usize)> {
+        let line = |label: &Label| snapshot.sources.get(label.span.source).position(label.span.start).line;
+        finding.labels.iter().map(|label| (label.span.source, line(label))).collect()
+    };
+    let mut fired: BTreeMap<String, BTreeSet<(SourceId, usize)>> = BTreeMap::new();
+    for (code, _, outcome) in judgements.iter() {
+        if let Outcome::Checked(findings) = outcome
+            && !findings.is_empty()
+        {
+            fired.entry(code.clone()).or_default().extend(findings.iter().flat_map(lines));
+        }
+    }
+    let is_local = |each: &Each| matches!(each, Each::Configurations | Each::Dynamics);
+    let is_about_files = |code: &str| registry.rule(code).is_some_and(|rule| rule.page().each.iter().all(is_local));
     for (code, _, outcome) in judgements {
-        let Some(rule) = registry.rule(code) else { continue };
-        let Some(cause) = rule.page().follows.iter().find(|cause| fired.contains(cause.as_ref())) else { continue };
-        if let Outcome::Checked(findings) = outcome {
-            for finding in findings {
-                finding.caused_by = Some(cause.to_string());
-            }
+        let (Some(rule), Outcome::Checked(findings)) = (registry.rule(code), outcome) else { continue };
+        for finding in findings.iter_mut().filter(|_| !rule.page().follows.is_empty()) {
+            let own = lines(finding);
+            let explains = |cause: &&str| {
+                fired.get(*cause).is_some_and(|places| !is_about_files(cause) || !places.is_disjoint(&own))
+            };
+            finding.caused_by = rule.page().follows.iter().map(AsRef::as_ref).find(explains).map(str::to_owned);
         }
     }
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::model::behaviour::Behaviours;
 use crate::model::cluster::slot_name_from_member_name;
-use crate::model::config::effective::{Controlled, Judged};
+use crate::model::config::effective::{Check, Controlled, Judged};
 use crate::parse::python;
 use crate::parse::tree::{Mapping, Node, Value};
 use crate::rules::facts::Subject;
+use crate::rules::functions::nodes::uses_no_slots;
 use crate::rules::functions::{Hit, documents};
 use crate::rules::place;
 
@@ -34,8 +35,7 @@ pub fn exhausted_senders_and_slots(subject: &Subject<'_>) -> Found {
         })
         .map(|member| member.name.as_str())
         .collect();
-    let uses_slots =
-        dynamic.node.at(&["postgresql", "use_slots"]).is_none_or(|node| python::parse_bool(&node.value) != Some(false));
+    let uses_slots = !uses_no_slots(dynamic.node);
     let members = if uses_slots { streaming.len() } else { 0 };
     let of_members: BTreeSet<String> = streaming.iter().map(|name| slot_name_from_member_name(name)).collect();
     let permanent = permanent_slots(dynamic.node).into_iter().flat_map(Mapping::effective);
@@ -64,13 +64,17 @@ pub fn exhausted_senders_and_slots(subject: &Subject<'_>) -> Found {
     Ok(hits)
 }
 
-/// The number that counts for a parameter that Patroni controls.
+/// The number that counts for a parameter that Patroni controls, in its base unit.
 fn in_effect(dynamic: &Node, name: &str, behaviours: Behaviours) -> Option<i128> {
     let controlled = Controlled::find(name)?;
+    let unit = match controlled.check {
+        Check::AtLeast { unit, .. } => unit,
+        _ => None,
+    };
     let written = dynamic.at(&["postgresql", "parameters", name]).filter(|node| node.value != Value::Null);
     match written.map(|node| controlled.judge(&node.value, behaviours)) {
-        Some(Ok(Judged::Used(value))) => python::parse_int(&value, None),
-        _ => python::parse_int(&controlled.default?.value(), None),
+        Some(Ok(Judged::Used(value))) => python::parse_int(&value, unit),
+        _ => python::parse_int(&controlled.default?.value(), unit),
     }
 }
 
@@ -78,6 +82,38 @@ fn in_effect(dynamic: &Node, name: &str, behaviours: Behaviours) -> Option<i128>
 fn permanent_slots(dynamic: &Node) -> Option<&Mapping> {
     ["permanent_replication_slots", "permanent_slots", "slots"].iter().find_map(|name| dynamic.get(name)?.as_mapping())
 }
+
+/// A limit on the WAL that slots keep which is no more than what PostgreSQL keeps without them.
+///
+/// Source: PostgreSQL 13 to 18, src/test/recovery/t/019_replslot_limit.pl: `wal_keep_size` overrides the limit.
+pub fn limits_below_wal_keep(subject: &Subject<'_>) -> Found {
+    let Some(dynamic) = subject.dynamic else { return Ok(Vec::new()) };
+    if subject.postgres().is_some_and(|version| version.major() < 13) || uses_no_slots(dynamic.node) {
+        return Ok(Vec::new());
+    }
+    let behaviours = Behaviours::of(subject.scene.version());
+    let segments = dynamic.node.at(&["postgresql", "parameters", "wal_keep_segments"]).map(|node| &node.value);
+    let is_converted = dynamic.node.at(&["postgresql", "parameters", "wal_keep_size"]).is_none();
+    let kept_mb = match segments.and_then(|segments| python::parse_int(segments, None)).filter(|_| is_converted) {
+        Some(segments) => segments.saturating_mul(MEGABYTES_OF_A_SEGMENT),
+        None => in_effect(dynamic.node, "wal_keep_size", behaviours).unwrap_or(0),
+    };
+    // What is stored counts, not what a file would have the cluster begin with.
+    let is_own = subject.configuration.is_none() || dynamic.origin == "bootstrap.dcs";
+    let own = Some(dynamic.node).filter(|_| is_own);
+    let local = subject.configuration.and_then(|file| file.document.as_ref());
+    let written = local.into_iter().chain(own).filter_map(|node| {
+        let limit = node.at(&["postgresql", "parameters", "max_slot_wal_keep_size"])?;
+        Some((limit, python::parse_int(&limit.value, Some("MB"))?))
+    });
+    let futile = written.filter(|(_, limit_mb)| (0..=kept_mb).contains(limit_mb));
+    Ok(futile
+        .map(|(limit, limit_mb)| Hit::at(limit.span, "").with("limit_mb", limit_mb).with("kept_mb", kept_mb))
+        .collect())
+}
+
+/// What Patroni counts for one of `wal_keep_segments`.
+const MEGABYTES_OF_A_SEGMENT: i128 = 16;
 
 /// Permanent slots that may keep any amount of WAL.
 pub fn unbounded_slots(subject: &Subject<'_>) -> Found {

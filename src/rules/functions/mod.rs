@@ -12,6 +12,7 @@ mod scalars;
 mod schema;
 mod settings;
 mod structure;
+mod timing;
 mod values;
 
 use minijinja::Value;
@@ -40,6 +41,7 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("boolean_keys", scalars::boolean_keys),
     ("bootstrap_drift", placement::bootstrap_drift),
     ("broken_addresses", values::broken_addresses),
+    ("collections_as_values", parameters::collections_as_values),
     ("config_key_shape", failover::config_key_shape),
     ("controlled_parameters", settings::controlled_parameters),
     ("converted_wal_keep", parameters::converted_wal_keep),
@@ -51,6 +53,7 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("different_endpoints", nodes::different_endpoints),
     ("different_initdb", nodes::different_initdb),
     ("different_majors", nodes::different_majors),
+    ("different_minors", nodes::different_minors),
     ("different_parameters", nodes::different_parameters),
     ("different_rewind", nodes::different_rewind),
     ("different_tls", nodes::different_tls),
@@ -58,6 +61,7 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("drifting_settings", nodes::drifting_settings),
     ("duplicate_keys", structure::duplicate_keys),
     ("duplicate_names", nodes::duplicate_names),
+    ("empty_sections", structure::empty_sections),
     ("empty_variables", environment::empty_variables),
     ("enforced_feedback", parameters::enforced_feedback),
     ("exhausted_senders_and_slots", capacity::exhausted_senders_and_slots),
@@ -72,6 +76,7 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("judged_elsewhere", judged_elsewhere),
     ("keys_of_other_releases", values::keys_of_other_releases),
     ("keys_without_effect", values::keys_without_effect),
+    ("limits_below_wal_keep", capacity::limits_below_wal_keep),
     ("lonely_credentials", environment::lonely_credentials),
     ("members_without_file", nodes::members_without_file),
     ("misplaced_keys", placement::misplaced_keys),
@@ -85,8 +90,10 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("parse_error", structure::parse_error),
     ("pending_switchover", failover::pending_switchover),
     ("permanent_slots_of_members", nodes::permanent_slots_of_members),
+    ("portless_addresses", values::portless_addresses),
     ("ports_of_several_hosts", placement::ports_of_several_hosts),
     ("recovery_parameters", parameters::recovery_parameters),
+    ("refused_by_mistake", values::refused_by_mistake),
     ("refused_by_the_validator", values::refused_by_the_validator),
     ("rejected_parameters", settings::rejected_parameters),
     ("replication_circles", settings::replication_circles),
@@ -95,8 +102,11 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("sexagesimal_integers", scalars::sexagesimal_integers),
     ("shared_addresses", nodes::shared_addresses),
     ("shared_slots", nodes::shared_slots),
+    ("shortened_sessions", timing::shortened_sessions),
+    ("single_endpoints", nodes::single_endpoints),
     ("standby_names", parameters::standby_names),
     ("strings_used_as_booleans", scalars::strings_used_as_booleans),
+    ("suspicious_characters", scalars::suspicious_characters),
     ("sync_key_shape", failover::sync_key_shape),
     ("template_leftovers", scalars::template_leftovers),
     ("trusting_rules", settings::trusting_rules),
@@ -112,6 +122,7 @@ const FUNCTIONS: &[(&str, Function)] = &[
     ("unsafe_durability", settings::unsafe_durability),
     ("values_out_of_range", values::values_out_of_range),
     ("variables_without_effect", environment::variables_without_effect),
+    ("watchdog_budget", timing::watchdog_budget),
 ];
 
 /// The function of a name.

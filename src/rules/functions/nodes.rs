@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::cluster::slot_name_from_member_name;
 use crate::model::config::effective::{Controlled, Origin};
 use crate::model::config::schema::DCS_SECTIONS;
+use crate::model::postgresql::version::PostgresVersion;
 use crate::model::snapshot::LocalConfiguration;
 use crate::parse::python;
 use crate::parse::tree::{Mapping, Node, Span, Style, Value};
 use crate::rules::facts::{Scene, Subject};
 use crate::rules::finding::Label;
+use crate::rules::functions::placement::{host, is_loopback};
+use crate::rules::functions::values::is_ip;
 use crate::rules::functions::{Hit, shown};
 use crate::rules::place;
 
@@ -110,7 +113,8 @@ pub fn shared_slots(subject: &Subject<'_>) -> Found {
     Ok(hits)
 }
 
-fn uses_no_slots(dynamic: &Node) -> bool {
+/// Whether a dynamic configuration does without replication slots.
+pub(super) fn uses_no_slots(dynamic: &Node) -> bool {
     let setting = dynamic.at(&["postgresql", "use_slots"]);
     setting.is_some_and(|node| python::parse_bool(&node.value) == Some(false))
 }
@@ -305,6 +309,79 @@ pub fn different_majors(subject: &Subject<'_>) -> Found {
         place::within(scene, document, &["postgresql", name.unwrap_or("bin_dir")])
     };
     Ok(split(&known, &majors, span).into_iter().collect())
+}
+
+/// Members that run different minor releases of one major of PostgreSQL.
+pub fn different_minors(subject: &Subject<'_>) -> Found {
+    let scene = subject.scene;
+    let answers = scene.cluster.into_iter().flat_map(|cluster| cluster.rest.keys());
+    let known: Vec<(&str, PostgresVersion, Span)> = answers
+        .filter_map(|name| {
+            let told = scene.rest_json(name)?.get("server_version")?;
+            let Value::Int(number) = told.value else { return None };
+            Some((name.as_str(), PostgresVersion::of_number(number)?, told.span))
+        })
+        .collect();
+    let is_one_major = known.windows(2).all(|pair| pair[0].1.major_number() == pair[1].1.major_number());
+    let mut by_minor: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+    for (name, version, _) in &known {
+        by_minor.entry(version.number()).or_default().push(name);
+    }
+    if !is_one_major || by_minor.len() < 2 {
+        return Ok(Vec::new());
+    }
+    let primary = known.iter().find(|(name, ..)| scene.leader() == Some(name)).map(|(_, version, _)| version.number());
+    let is_ahead = primary.is_some_and(|primary| by_minor.keys().any(|number| *number < primary));
+    let parts = by_minor.iter().map(|(number, names)| format!("{} on {}", full_version(*number), names.join(", ")));
+    let what = parts.collect::<Vec<_>>().join("; ");
+    let labels = known.iter().map(|(name, version, span)| {
+        let text = format!("{name}: {}", full_version(version.number()));
+        Label { span: *span, text }
+    });
+    Ok(vec![Hit { labels: labels.collect(), values: Vec::new() }.with("what", what).with("is_ahead", is_ahead)])
+}
+
+/// `16.4` or `9.6.24` of a `server_version_num`.
+fn full_version(number: u32) -> String {
+    match number {
+        ..100_000 => format!("{}.{}.{}", number / 10_000, number / 100 % 100, number % 100),
+        _ => format!("{}.{}", number / 10_000, number % 10_000),
+    }
+}
+
+/// The one server of the DCS that a file names, if it is an address of another host.
+///
+/// Source: patroni/dcs/etcd.py, `AbstractEtcdClientWithFailover._load_machines_cache`, 4.1.5.
+pub fn single_endpoints(subject: &Subject<'_>) -> Found {
+    let Some(document) = subject.configuration.and_then(|file| file.document.as_ref()) else { return Ok(Vec::new()) };
+    let addresses = [["postgresql", "connect_address"], ["restapi", "connect_address"]];
+    let own: Vec<&str> = addresses.iter().filter_map(|path| Some(host(document.at(path)?.as_str()?))).collect();
+    let mut hits = Vec::new();
+    for section in ["etcd", "etcd3", "zookeeper"] {
+        let Some(mapping) = document.get(section).and_then(Node::as_mapping) else { continue };
+        if ["srv", "discovery_srv", "srv_domain", "proxy"].iter().any(|name| mapping.get(name).is_some()) {
+            continue;
+        }
+        let Some((name, node)) = ["url", "hosts", "host"].iter().find_map(|name| Some((*name, mapping.get(name)?)))
+        else {
+            continue;
+        };
+        let endpoints: Vec<&str> = match &node.value {
+            Value::Sequence(items) => items.iter().filter_map(Node::as_str).collect(),
+            Value::String(text) => text.split(',').collect(),
+            _ => continue,
+        };
+        let [endpoint] = endpoints.as_slice() else { continue };
+        let endpoint = endpoint.trim().rsplit("//").next().unwrap_or_default().trim_end_matches('/');
+        let address = host(endpoint);
+        // A name may stand for many; what runs on the node itself goes with it.
+        let is_elsewhere = is_ip(address) && !is_loopback(address) && !own.contains(&address);
+        if is_elsewhere {
+            let span = place::within(subject.scene, document, &[section, name]);
+            hits.push(Hit::at(span, "").with("section", section).with("endpoint", endpoint.to_owned()));
+        }
+    }
+    Ok(hits)
 }
 
 /// Credentials that differ between nodes; what a file does not hold may come from the environment.

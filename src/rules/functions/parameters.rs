@@ -12,6 +12,7 @@ use crate::rules::facts::Subject;
 use crate::rules::finding::Label;
 use crate::rules::functions::settings::says_the_same;
 use crate::rules::functions::{Hit, documents, shown};
+use crate::rules::place;
 
 type Found = Result<Vec<Hit>, Vec<String>>;
 
@@ -101,6 +102,29 @@ fn wrong_value(entry: &Entry, name: &str, version: PostgresVersion, treatment: T
             .with("limit", shown_limit.unwrap_or_default())
             .with("meant", meant(kind, &entry.value).unwrap_or_default()),
     )
+}
+
+/// Lists and mappings as values of parameters that take a text: Patroni writes them as Python prints them.
+///
+/// Source: patroni/postgresql/config.py, `ConfigWriter.write_param`, 2.0.0 to 4.1.5.
+pub fn collections_as_values(subject: &Subject<'_>) -> Found {
+    let mut hits = Vec::new();
+    judge_parameters(subject, |entry, name, treated| {
+        let (kind, meant) = match &entry.value.value {
+            Value::Sequence(items) => ("a list", items.iter().map(shown).collect::<Vec<_>>().join(",")),
+            Value::Mapping(_) => ("a mapping", String::new()),
+            _ => return,
+        };
+        let is_written = |(version, treatment): &(PostgresVersion, Treatment)| {
+            matches!(treatment, Treatment::Passed | Treatment::Unchecked)
+                && wrong_value(entry, name, *version, *treatment).is_none()
+        };
+        if treated.iter().any(is_written) {
+            let span = place::beginning(subject.scene, &entry.value, entry);
+            hits.push(Hit::at(span, "").with("name", name).with("kind", kind).with("meant", meant));
+        }
+    });
+    Ok(hits)
 }
 
 /// The value that was probably meant: the nearest word, or the unit in the letters that PostgreSQL uses.

@@ -247,12 +247,12 @@ fn lives_on_one_host(scene: &Scene<'_>) -> bool {
     distinct.len() > 1 && addresses.len() == distinct.len() && distinct.iter().all(|address| is_loopback(host(address)))
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost" || host == "::1" || host.starts_with("127.")
 }
 
 /// The host of `host:port`, without brackets.
-fn host(address: &str) -> &str {
+pub(super) fn host(address: &str) -> &str {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     host.trim().trim_start_matches('[').trim_end_matches(']')
 }

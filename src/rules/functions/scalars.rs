@@ -1,8 +1,9 @@
 //! Scalars that YAML 1.1 reads as another type than a person meant.
 
 use crate::model::config::schema::{Kind, Truth};
+use crate::model::postgresql::parameter::{Kind as PostgresKind, Parameter};
 use crate::parse::python;
-use crate::parse::tree::{Node, Style, Value};
+use crate::parse::tree::{Node, Span, Style, Value};
 use crate::rules::facts::Subject;
 use crate::rules::functions::{Hit, schema, shown};
 
@@ -12,7 +13,9 @@ type Found = Result<Vec<Hit>, Vec<String>>;
 pub fn sexagesimal_integers(subject: &Subject<'_>) -> Found {
     Ok(scalars(subject, |path, node, raw| {
         let is_number = matches!(node.value, Value::Int(_) | Value::Float(_));
-        (is_number && node.style == Style::Plain && raw.contains(':')).then(|| described(path, node, raw))
+        // The text of a part of a variable is that of the whole variable.
+        let is_base_60 = raw.contains(':') && raw.bytes().all(|byte| byte.is_ascii_digit() || b"+-_:.".contains(&byte));
+        (is_number && node.style == Style::Plain && is_base_60).then(|| described(path, node, raw))
     }))
 }
 
@@ -91,6 +94,68 @@ fn collect_keys(subject: &Subject<'_>, node: &Node, hits: &mut Vec<Hit>) {
         }
         _ => {}
     }
+}
+
+/// Characters that look like a blank, a quote or a hyphen, or like nothing, in keys and settings; in free texts, and where
+/// an escape spells them, they are meant.
+pub fn suspicious_characters(subject: &Subject<'_>) -> Found {
+    let mut hits = Vec::new();
+    let mut look = |node: &Node, path: &str, is_key: bool| {
+        let written = suspicious(raw(subject, node)).map(|(at, character, name)| {
+            let start = node.span.start + at;
+            (Span { start, end: start + character.len_utf8(), ..node.span }, character, name)
+        });
+        // Patroni writes escapes for all letters beyond ASCII into the DCS.
+        let is_stored = subject.configuration.is_none();
+        let escaped = || suspicious(node.as_str().filter(|_| is_stored)?).map(|(_, one, name)| (node.span, one, name));
+        let Some((span, character, name)) = written.or_else(escaped) else { return };
+        let hit = Hit::at(span, name).with("path", path).with("name", name).with("is_key", is_key);
+        hits.push(hit.with("character", format!("U+{:04X}", u32::from(character))));
+    };
+    schema::visit(subject, &mut |spot| {
+        let parameter = matches!(spot.section(), ["postgresql", "parameters"]).then(|| spot.name());
+        let is_free = match (parameter, spot.key.map(|key| key.kind)) {
+            (Some(name), _) => {
+                let kind = Parameter::definitions(name).last().map(|parameter| parameter.kind);
+                kind.is_none_or(|kind| kind == PostgresKind::Text) && !name.ends_with("_command")
+            }
+            (None, Some(Kind::Text | Kind::Any | Kind::Map(_) | Kind::Section) | None) => true,
+            (None, Some(_)) => false,
+        };
+        // A name of one's own may be what it is.
+        let is_variable = spot.entry.key.span == spot.entry.value.span;
+        let is_own = parameter.is_none() && spot.key.is_some_and(|key| key.path.ends_with('*'));
+        if !is_variable && !is_own {
+            look(&spot.entry.key, &spot.shown(), true);
+        }
+        if !is_free {
+            each_scalar(&spot.entry.value, &mut |node| look(node, &spot.shown(), false));
+        }
+    });
+    Ok(hits)
+}
+
+fn each_scalar<'a>(node: &'a Node, look: &mut dyn FnMut(&'a Node)) {
+    match &node.value {
+        Value::Sequence(items) => items.iter().for_each(|item| each_scalar(item, look)),
+        Value::Mapping(mapping) => mapping.effective().for_each(|entry| each_scalar(&entry.value, look)),
+        _ => look(node),
+    }
+}
+
+/// The first character of a text that is none that people type on purpose: where, which, and what it is.
+pub(super) fn suspicious(text: &str) -> Option<(usize, char, &'static str)> {
+    let name = |character| match character {
+        '\u{a0}' | '\u{2007}' | '\u{202f}' => Some("a no-break space"),
+        '\u{2000}'..='\u{200a}' | '\u{3000}' => Some("a wide or narrow space"),
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{feff}' => {
+            Some("an invisible character")
+        }
+        '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}' => Some("a typographic quote"),
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => Some("a dash"),
+        _ => None,
+    };
+    text.char_indices().find_map(|(at, character)| Some((at, character, name(character)?)))
 }
 
 /// Texts that mean "no" to people and true to Python.

@@ -23,6 +23,8 @@ enum Fault {
     Range(String),
     /// It is no address that works.
     Address(String),
+    /// It is this IPv6 address without a port, and its last part is taken for one.
+    Portless(String),
     /// Patroni takes it, `patroni --validate-config` does not.
     Validator(String),
 }
@@ -51,6 +53,32 @@ pub fn broken_addresses(subject: &Subject<'_>) -> Found {
     }))
 }
 
+/// IPv6 addresses whose last part Patroni takes for the port.
+///
+/// Source: patroni/utils.py, `split_host_port`, 2.0.0 to 4.1.5.
+pub fn portless_addresses(subject: &Subject<'_>) -> Found {
+    let mut hits = faults(subject, |fault| match fault {
+        Fault::Portless(address) => Some(("address", address)),
+        _ => None,
+    });
+    for hit in &mut hits {
+        let text = |name: &str| hit.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string());
+        let section = text("path").and_then(|path| path.split('.').next().map(str::to_owned)).unwrap_or_default();
+        let port = match section.as_str() {
+            "restapi" => "8008",
+            "postgresql" | "standby_cluster" => "5432",
+            "etcd" | "etcd3" => "2379",
+            "consul" => "8500",
+            "zookeeper" => "2181",
+            _ => "PORT",
+        };
+        let part = text("address").and_then(|address| address.rsplit(':').next().map(str::to_owned));
+        hit.values.push(("port", port.into()));
+        hit.values.push(("part", part.unwrap_or_default().into()));
+    }
+    Ok(hits)
+}
+
 /// What `patroni --validate-config` refuses although Patroni runs with it.
 pub fn refused_by_the_validator(subject: &Subject<'_>) -> Found {
     let mut hits = faults(subject, |fault| match fault {
@@ -74,6 +102,45 @@ pub fn refused_by_the_validator(subject: &Subject<'_>) -> Found {
         }
     }
     Ok(hits)
+}
+
+/// What `patroni --validate-config` of some releases refuses by mistake.
+///
+/// Source: patroni/validator.py, `schema`, each release to 4.1.5.
+pub fn refused_by_mistake(subject: &Subject<'_>) -> Found {
+    let document = subject.configuration.and_then(|file| file.document.as_ref());
+    // A cluster that runs has passed the validator, or does without.
+    let Some(document) = document.filter(|_| subject.scene.dynamic().is_none()) else { return Ok(Vec::new()) };
+    let mut candidates: Vec<(&str, &Node, &str)> = Vec::new();
+    if let Some(mode) = document.at(&["bootstrap", "dcs", "synchronous_mode"]) {
+        match mode.as_str() {
+            Some(text) if text.eq_ignore_ascii_case("quorum") => {
+                candidates.push(("bootstrap.dcs.synchronous_mode", mode, ">= 4.0.0, < 4.0.11 | >= 4.1.0, < 4.1.5"));
+            }
+            Some(_) if python::parse_bool(&mode.value).is_some() => {
+                candidates.push(("bootstrap.dcs.synchronous_mode", mode, ">= 3.1.0, < 4.0.11 | >= 4.1.0, < 4.1.5"));
+            }
+            _ => {}
+        }
+    }
+    if let Some(size) = document.get("thread_stack_size")
+        && let Some(bytes) = python::parse_int(&size.value, Some("B"))
+        && bytes % 65_536 == 0
+        && bytes % 65_535 != 0
+    {
+        let releases = ">= 3.3.9, < 4.0.0 | >= 4.0.8, < 4.0.11 | >= 4.1.1, < 4.1.5";
+        candidates.push(("thread_stack_size", size, releases));
+    }
+    if candidates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let version = version_of(subject).ok_or_else(|| vec!["the Patroni version is not known".to_owned()])?;
+    let refuses = |releases: &str| releases.split('|').any(|range| version.fulfils(range) == Ok(true));
+    let hit = |(path, node, _): (&str, &Node, &str)| {
+        let hit = Hit::at(node.span, "").with("path", path.to_owned()).with("value", shown(node));
+        hit.with("version", version.to_string())
+    };
+    Ok(candidates.into_iter().filter(|(_, _, releases)| refuses(releases)).map(hit).collect())
 }
 
 /// Keys that a node does not start without.
@@ -243,7 +310,9 @@ fn faults(subject: &Subject<'_>, pick: impl Fn(Fault) -> Option<(&'static str, S
         let mut found = Vec::new();
         judge(subject, spot, key, &mut found);
         for (node, fault) in found {
-            let is_fatal = matches!(key.kind, Kind::Section | Kind::Integer(_));
+            let is_whole = std::ptr::eq(node, &spot.entry.value);
+            let is_fatal =
+                matches!(key.kind, Kind::Section | Kind::Integer(_)) || matches!(key.kind, Kind::Map(_)) && is_whole;
             if let Some((name, text)) = pick(fault) {
                 let span = place::beginning(subject.scene, node, spot.entry);
                 let hit = Hit::at(span, "").with("path", spot.shown()).with("value", shown(node)).with(name, text);
@@ -365,8 +434,8 @@ fn fault<'a>(kind: &Kind, node: &'a Node, found: &mut Vec<(&'a Node, Fault)>) {
         (Kind::Ip, Value::String(text)) if is_ip(text) => {}
         (Kind::Ip, Value::String(_)) => tell(Fault::Address("is no IPv4 or IPv6 address".to_owned())),
         (Kind::Address { needs_port }, Value::String(text)) => {
-            if let Some(problem) = address(text, None, *needs_port) {
-                tell(Fault::Address(problem));
+            if let Some(fault) = address_fault(text, None, *needs_port) {
+                tell(fault);
             }
         }
         // The REST API listens on all addresses then: patroni/api.py, `RestApiServer.__httpserver_init`.
@@ -374,13 +443,13 @@ fn fault<'a>(kind: &Kind, node: &'a Node, found: &mut Vec<(&'a Node, Fault)>) {
             tell(Fault::Validator("it has no host".to_owned()));
         }
         (Kind::Listen { several, needs_port }, Value::String(text)) => {
-            if let Some(problem) = address(text, Some(*several), *needs_port) {
-                tell(Fault::Address(problem));
+            if let Some(fault) = address_fault(text, Some(*several), *needs_port) {
+                tell(fault);
             }
         }
         (Kind::Addresses, Value::String(text)) => {
-            if let Some(problem) = text.split(',').find_map(|part| address(part.trim(), None, false)) {
-                tell(Fault::Address(problem));
+            if let Some(fault) = text.split(',').find_map(|part| address_fault(part.trim(), None, false)) {
+                tell(fault);
             }
         }
         (Kind::Addresses, Value::Sequence(items)) if items.is_empty() => {
@@ -493,6 +562,19 @@ fn is_bare_port(text: &str) -> bool {
     text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
 }
 
+/// What is wrong with an address, as [`address`] reads it.
+fn address_fault(text: &str, several: Option<bool>, needs_port: bool) -> Option<Fault> {
+    let portless = portless_ipv6(text).map(|address| Fault::Portless(address.to_owned()));
+    portless.or_else(|| address(text, several, needs_port).map(Fault::Address))
+}
+
+/// The last host of an address, if it is an IPv6 address without brackets that is none without its last part.
+fn portless_ipv6(text: &str) -> Option<&str> {
+    let last = text.rsplit(',').next().unwrap_or(text).trim();
+    let (head, _) = last.rsplit_once(':')?;
+    (is_ipv6(last) && !is_ipv6(head)).then_some(last)
+}
+
 /// What is wrong with `host:port`; `several` tells whether an address to listen on may have several hosts.
 ///
 /// Source: patroni/utils.py, `split_host_port`, and patroni/validator.py, `validate_host_port`, 4.1.5.
@@ -522,7 +604,14 @@ fn address(text: &str, several: Option<bool>, needs_port: bool) -> Option<String
     if hosts.contains(&"*") && hosts.len() > 1 {
         return Some("names * beside other hosts".to_owned());
     }
-    (several == Some(false) && hosts[0].contains(',')).then(|| "names several hosts; one is asked for".to_owned())
+    if several == Some(false) && hosts[0].contains(',') {
+        return Some("names several hosts; one is asked for".to_owned());
+    }
+    // What a template left is another rule's.
+    let hosts = hosts.iter().filter(|host| !host.contains(['{', '$', '<']));
+    let strange =
+        hosts.into_iter().find_map(|host| host.find([' ', '\t', ',', ';', '"', '\'']).map(|at| &host[at..=at]));
+    strange.map(|letter| format!("has '{letter}' in the name of a host; items of a list, or commas, separate hosts"))
 }
 
 /// Whether `socket.inet_aton` or `inet_pton` takes it.
@@ -603,6 +692,23 @@ mod tests {
         check("10.0.0.1:80080", None, Some("has the port 80080; the largest is 65535"));
         check(":8008", None, Some("has no host"));
         check("http://10.0.0.1:8008", None, Some("is a URL; host:port is asked for"));
+        let separate = "in the name of a host; items of a list, or commas, separate hosts";
+        check("10.0.0.1:2379 10.0.0.2:2379", None, Some(&format!("has ' ' {separate}")));
+        check("10.0.0.1:2379;10.0.0.2:2379", None, Some(&format!("has ';' {separate}")));
+    }
+
+    #[test]
+    fn knows_ipv6_addresses_without_a_port() {
+        let check = |text: &str, expected: Option<&str>| assert_eq!(portless_ipv6(text), expected, "{text}");
+        check("fe80::1", Some("fe80::1"));
+        check("::1", Some("::1"));
+        check("2001:db8:0:0:0:0:0:1", Some("2001:db8:0:0:0:0:0:1"));
+        check("10.0.0.1,fe80::1", Some("fe80::1"));
+        check("2001:db8::1:8008", None);
+        check("[fe80::1]:8008", None);
+        check(":::8008", None);
+        check("10.0.0.1:8008", None);
+        check("*:5432", None);
     }
 
     #[test]

@@ -543,8 +543,11 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Section,
         "The role of pg_rewind, PostgreSQL 11 or newer; default: the superuser.",
     ),
-    local("postgresql.authentication.superuser|replication|rewind.username", Kind::Name, "Name of the role.")
+    local("postgresql.authentication.superuser.username", Kind::Name, "Name of the role.")
         .need(Need::Validator)
+        .env_as(Environment::Path(2)),
+    local("postgresql.authentication.replication|rewind.username", Kind::Name, "Name of the role.")
+        .need(Need::Patroni)
         .env_as(Environment::Path(2)),
     local("postgresql.authentication.superuser|replication|rewind.password", Kind::Text, "Its password.")
         .env_as(Environment::Path(2)),
