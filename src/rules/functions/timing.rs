@@ -19,7 +19,7 @@ const DEFAULT_SAFETY_MARGIN_SECONDS: i128 = 5;
 /// Source: patroni/watchdog/base.py, `WatchdogConfig` and `Watchdog._activate`, 2.0.0 to 4.1.5; docs/watchdog.rst.
 pub fn watchdog_budget(subject: &Subject<'_>) -> Found {
     let document = subject.configuration.and_then(|file| file.document.as_ref());
-    let (Some(document), Some(global)) = (document, subject.global()) else { return Ok(Vec::new()) };
+    let (Some(document), Some(global)) = (document, &subject.global) else { return Ok(Vec::new()) };
     let Some(watchdog) = document.get("watchdog").and_then(Node::as_mapping) else { return Ok(Vec::new()) };
     let mode = match watchdog.get("mode").map(|node| &node.value) {
         Some(Value::Bool(false)) => return Ok(Vec::new()),
@@ -65,7 +65,7 @@ const ZOOKEEPER_SESSION_SECONDS: i128 = 20 * 2;
 ///
 /// Source: ZooKeeper Administrator's Guide, `maxSessionTimeout`; patroni/dcs/zookeeper.py, `ZooKeeper.set_ttl`, 4.1.5.
 pub fn shortened_sessions(subject: &Subject<'_>) -> Found {
-    let (Some(dynamic), Some(global)) = (subject.dynamic, subject.global()) else { return Ok(Vec::new()) };
+    let (Some(dynamic), Some(global)) = (subject.dynamic, &subject.global) else { return Ok(Vec::new()) };
     let of_dump = subject.scene.cluster.and_then(|cluster| cluster.dcs.as_ref()).map(|dcs| dcs.kind);
     let names_zookeeper = subject.scene.configurations.iter().any(|file| {
         let document = file.document.as_ref();
