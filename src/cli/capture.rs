@@ -14,7 +14,6 @@ use crate::cli::configuration_options::ConfigurationOptions;
 use crate::cli::online_options::OnlineOptions;
 use crate::cli::{Exit, Failure};
 
-/// Keep what a live cluster tells in one file, without its secrets, for every other command to read
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {

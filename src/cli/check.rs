@@ -13,7 +13,6 @@ use crate::cli::rule_options::{FailOn, RuleOptions};
 use crate::cli::watch::WatchOption;
 use crate::cli::{Exit, Failure};
 
-/// Say what is wrong with configuration and cluster state, and where
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {

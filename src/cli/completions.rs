@@ -6,7 +6,6 @@ use clap_complete::Shell;
 use crate::cli::output_options::print;
 use crate::cli::{CommandLine, Exit, Failure};
 
-/// Print a completion script for a shell
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The shell

@@ -19,7 +19,6 @@ use crate::cli::output_options::{Format, OutputOptions};
 use crate::cli::rule_options::{FailOn, RuleOptions};
 use crate::cli::{Exit, Failure};
 
-/// Say what a configuration change does: live, with a reload, with a restart, or nothing, and on which nodes
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {

@@ -9,7 +9,6 @@ use crate::cli::rule_options::RuleOptions;
 use crate::cli::rules::entry;
 use crate::cli::{Exit, Failure};
 
-/// Show a rule's page: what it finds, why it matters, how to fix it
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The rule's code or name, for example PTL107 or key-in-wrong-section

@@ -24,7 +24,8 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use patrolint::report::monitoring::State;
 use patrolint::report::terminal::printable;
 
@@ -41,19 +42,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             return if is_answer { Exit::Clean } else { Exit::Failed };
         }
     };
-    let result = match &arguments.command {
-        Command::Check(arguments) => check::run(arguments),
-        Command::Predict(arguments) => predict::run(arguments),
-        Command::Diff(arguments) => diff::run(arguments),
-        Command::Quorum(arguments) => quorum::run(arguments),
-        Command::Show(arguments) => show::run(arguments),
-        #[cfg(feature = "online")]
-        Command::Capture(arguments) => capture::run(arguments),
-        Command::Explain(arguments) => explain::run(arguments),
-        Command::Rules(arguments) => rules::run(arguments),
-        Command::Schema(arguments) => schema::run(arguments),
-        Command::Completions(arguments) => completions::run(arguments),
-    };
+    let result = arguments.command.run();
     result.unwrap_or_else(|failure| match arguments.command.verdict_output() {
         Some(output) => output.fail(&failure),
         None => {
@@ -75,19 +64,84 @@ pub struct CommandLine {
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    Check(check::Arguments),
-    Predict(predict::Arguments),
-    Diff(diff::Arguments),
-    Quorum(quorum::Arguments),
-    Show(show::Arguments),
+/// The subcommands. Their options are described to clap when they are the ones that were asked for: to describe all takes a
+/// good part of a cold start.
+macro_rules! commands {
+    ($(#[doc = $about:literal] $(#[cfg($condition:meta)])? $name:literal $variant:ident($module:ident),)*) => {
+        #[derive(Debug)]
+        enum Command {
+            $(#[doc = $about] $(#[cfg($condition)])? $variant($module::Arguments),)*
+        }
+
+        impl Command {
+            fn run(&self) -> Result<Exit, Failure> {
+                match self {
+                    $($(#[cfg($condition)])? Self::$variant(arguments) => $module::run(arguments),)*
+                }
+            }
+        }
+
+        impl FromArgMatches for Command {
+            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+                match matches.subcommand() {
+                    $($(#[cfg($condition)])? Some(($name, matches)) => {
+                        $module::Arguments::from_arg_matches(matches).map(Self::$variant)
+                    })*
+                    _ => Err(clap::Error::new(ErrorKind::MissingSubcommand)),
+                }
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+                Self::from_arg_matches(matches).map(|command| *self = command)
+            }
+        }
+
+        impl Subcommand for Command {
+            fn augment_subcommands(parent: clap::Command) -> clap::Command {
+                $($(#[cfg($condition)])?
+                let parent = {
+                    let command = clap::Command::new($name).about($about.trim_start());
+                    // The doc comments of groups of options are not what the command is about.
+                    parent.subcommand(command.defer(|command| {
+                        $module::Arguments::augment_args(command).about($about.trim_start())
+                    }))
+                };)*
+                parent
+            }
+
+            fn augment_subcommands_for_update(parent: clap::Command) -> clap::Command {
+                Self::augment_subcommands(parent)
+            }
+
+            fn has_subcommand(name: &str) -> bool {
+                Self::augment_subcommands(clap::Command::default()).find_subcommand(name).is_some()
+            }
+        }
+    };
+}
+
+commands! {
+    /// Say what is wrong with configuration and cluster state, and where
+    "check" Check(check),
+    /// Say what Patroni would do: refuse or not, at which gate, why, and who would win
+    "predict" Predict(predict),
+    /// Say what a configuration change does: live, with a reload, with a restart, or nothing, and on which nodes
+    "diff" Diff(diff),
+    /// Show which members count for commits and for elections, and what losses the cluster survives
+    "quorum" Quorum(quorum),
+    /// Show what patrolint understands of the input
+    "show" Show(show),
+    /// Keep what a live cluster tells in one file, without its secrets, for every other command to read
     #[cfg(feature = "online")]
-    Capture(capture::Arguments),
-    Explain(explain::Arguments),
-    Rules(rules::Arguments),
-    Schema(schema::Arguments),
-    Completions(completions::Arguments),
+    "capture" Capture(capture),
+    /// Show a rule's page: what it finds, why it matters, how to fix it
+    "explain" Explain(explain),
+    /// List all rules: code, name, severity, what each finds
+    "rules" Rules(rules),
+    /// Print a JSON Schema of Patroni's configuration, for editors
+    "schema" Schema(schema),
+    /// Print a completion script for a shell
+    "completions" Completions(completions),
 }
 
 impl Command {

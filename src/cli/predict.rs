@@ -17,7 +17,6 @@ use crate::cli::output_options::{Answer, VerdictFormat, VerdictOutput};
 use crate::cli::watch::{self, WatchOption};
 use crate::cli::{Exit, Failure};
 
-/// Say what Patroni would do: refuse or not, at which gate, why, and who would win
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {

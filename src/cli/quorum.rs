@@ -13,7 +13,6 @@ use crate::cli::output_options::{Answer, VerdictFormat, VerdictOutput};
 use crate::cli::watch::WatchOption;
 use crate::cli::{Exit, Failure};
 
-/// Show which members count for commits and for elections, and what losses the cluster survives
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {

@@ -8,7 +8,6 @@ use crate::cli::output_options::{Format, OutputOptions};
 use crate::cli::rule_options::RuleOptions;
 use crate::cli::{Exit, Failure};
 
-/// List all rules: code, name, severity, what each finds
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]

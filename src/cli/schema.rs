@@ -9,7 +9,6 @@ use patrolint::report::key_table::key_table;
 use crate::cli::output_options::print;
 use crate::cli::{Exit, Failure};
 
-/// Print a JSON Schema of Patroni's configuration, for editors
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Which configuration to describe

@@ -11,7 +11,6 @@ use crate::cli::input_options::InputOptions;
 use crate::cli::output_options::Destination;
 use crate::cli::{Exit, Failure};
 
-/// Show what patrolint understands of the input
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
