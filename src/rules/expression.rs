@@ -1,6 +1,9 @@
 //! The Jinja expressions and templates of rule pages.
 
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior, Value};
 
 use crate::model::version::PatroniVersion;
 use crate::parse::python;
@@ -12,7 +15,12 @@ use crate::parse::tree;
 /// - the filter `bytes`: a number of bytes as people read it;
 /// - the filter `names`: the `name` of every item, joined by commas;
 /// - the test `boolean_like`: whether Patroni's `parse_bool` understands the value.
-pub fn environment() -> Environment<'static> {
+pub fn environment() -> &'static Environment<'static> {
+    static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(language);
+    &ENVIRONMENT
+}
+
+fn language() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.add_test("version", |version: &str, condition: &str| {
@@ -43,6 +51,39 @@ pub fn environment() -> Environment<'static> {
         Ok(names.join(", "))
     });
     environment
+}
+
+/// The conditions that were asked for, compiled.
+///
+/// A compiled condition takes some ten thousand bytes, of which most conditions need next to none, and most are asked once in
+/// a run on one file: it is kept from the second time on.
+#[derive(Default)]
+pub struct Conditions(Mutex<HashMap<String, Option<Arc<Expression<'static, 'static>>>>>);
+
+impl Conditions {
+    /// Whether a condition holds.
+    ///
+    /// # Errors
+    ///
+    /// It reads a value that is not there or is of another type, or is not written in the language of rule pages.
+    pub fn holds(&self, condition: &str, values: &Value) -> Result<bool, Error> {
+        let asked = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = asked().get(condition).cloned();
+        let was_asked = known.is_some();
+        let value = match known.flatten() {
+            Some(expression) => expression.eval(values)?,
+            None => {
+                let expression = environment().compile_expression_owned(condition.to_owned())?;
+                let value = expression.eval(values);
+                asked().insert(condition.to_owned(), was_asked.then(|| Arc::new(expression)));
+                value?
+            }
+        };
+        if value.is_undefined() {
+            return Err(Error::new(ErrorKind::UndefinedError, "the condition is undefined"));
+        }
+        Ok(value.is_true())
+    }
 }
 
 /// Bytes as people read them, with the exact number when it was rounded: `22.0 MiB (23068672 bytes)`.

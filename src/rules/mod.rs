@@ -188,8 +188,7 @@ fn judge_one(registry: &Registry, rule: &Rule, subject: &Subject<'_>) -> Result<
 ///
 /// What is missing: the condition reads a fact that is not there.
 fn holds(registry: &Registry, condition: &str, values: &Value) -> Result<bool, Vec<String>> {
-    let result = registry.condition(condition).and_then(|template| template.render(values));
-    result.map(|text| !text.is_empty()).map_err(|error| {
+    registry.conditions.holds(condition, values).map_err(|error| {
         vec![match error.kind() {
             ErrorKind::UndefinedError => "a fact that the condition reads".to_owned(),
             _ => format!("a value of another type ({error})"),
@@ -237,7 +236,7 @@ pub(crate) fn finding(
 ) -> Finding {
     let page = rule.page();
     let write = |text: &str| match text.contains('{') {
-        true => registry.environment().render_str(text, values).ok().map(|text| text.trim().to_owned()),
+        true => expression::environment().render_str(text, values).ok().map(|text| text.trim().to_owned()),
         false => Some(text.to_owned()),
     };
     let is_true = |condition: &Option<page::Text>| {

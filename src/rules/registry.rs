@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use minijinja::{Environment, Template};
-
-use crate::rules::expression;
+use crate::rules::expression::{self, Conditions};
 use crate::rules::finding::{Confidence, Severity};
 use crate::rules::functions::{self, Function};
 use crate::rules::page::{Affects, At, Each, Need, Page, PageError, Text};
@@ -16,7 +14,7 @@ static BUILT_IN: &[Page] = include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 /// A set of rules, sorted by code.
 pub struct Registry {
     rules: Vec<Rule>,
-    environment: Environment<'static>,
+    pub(super) conditions: Conditions,
 }
 
 /// One rule.
@@ -45,10 +43,8 @@ impl Deref for Source {
 impl Registry {
     /// The rules that come with patrolint. Their conditions are compiled when they are first asked for.
     pub fn builtin() -> Self {
-        let mut environment = expression::environment();
-        environment.set_loader(|condition| Ok(Some(format!("{{% if {condition} %}}1{{% endif %}}"))));
         let rule = |page: &'static Page| Rule::new(Source::BuiltIn(page)).unwrap_or_else(|message| panic!("{message}"));
-        Self { rules: BUILT_IN.iter().map(rule).collect(), environment }
+        Self { rules: BUILT_IN.iter().map(rule).collect(), conditions: Conditions::default() }
     }
 
     /// These rules and those of more pages, each a file name and its text; a page with the code of another replaces it.
@@ -70,7 +66,7 @@ impl Registry {
     }
 
     fn add(&mut self, page: Page) -> Result<(), String> {
-        self.try_compiling(&page)?;
+        try_compiling(&page)?;
         let rule = Rule::new(Source::Own(Box::new(page)))?;
         self.rules.retain(|other| other.code() != rule.code());
         if self.rules.iter().any(|other| other.slug() == rule.slug()) {
@@ -78,20 +74,6 @@ impl Registry {
         }
         let index = self.rules.partition_point(|other| other.code() < rule.code());
         self.rules.insert(index, rule);
-        Ok(())
-    }
-
-    /// Compiles what a user's page holds of expressions and templates, to tell what is wrong.
-    fn try_compiling(&self, page: &Page) -> Result<(), String> {
-        for (place, condition) in conditions(page) {
-            self.condition(condition).map_err(|error| format!("{place}: {error}"))?;
-        }
-        let labels = page.at.iter().map(|at| ("a label", &at.text));
-        let notes = page.notes.iter().map(|note| ("a note", note));
-        let help = page.help.iter().map(|help| ("help", help));
-        for (name, text) in [("message", &page.message)].into_iter().chain(help).chain(notes).chain(labels) {
-            self.environment.template_from_named_str(name, text).map_err(|error| format!("{name}: {error}"))?;
-        }
         Ok(())
     }
 
@@ -111,19 +93,21 @@ impl Registry {
             rule.page.code.eq_ignore_ascii_case(code_or_slug) || rule.page.slug.eq_ignore_ascii_case(code_or_slug)
         })
     }
+}
 
-    /// A condition of a page as a template, which gives a text if it holds; compiled when it is first asked for.
-    ///
-    /// # Errors
-    ///
-    /// It is not written in the language of rule pages.
-    pub(super) fn condition(&self, condition: &str) -> Result<Template<'_, '_>, minijinja::Error> {
-        self.environment.get_template(condition)
+/// Compiles what a user's page holds of expressions and templates, to tell what is wrong.
+fn try_compiling(page: &Page) -> Result<(), String> {
+    let environment = expression::environment();
+    for (place, condition) in conditions(page) {
+        environment.compile_expression(condition).map_err(|error| format!("{place}: {error}"))?;
     }
-
-    pub(super) fn environment(&self) -> &Environment<'static> {
-        &self.environment
+    let labels = page.at.iter().map(|at| ("a label", &at.text));
+    let notes = page.notes.iter().map(|note| ("a note", note));
+    let help = page.help.iter().map(|help| ("help", help));
+    for (name, text) in [("message", &page.message)].into_iter().chain(help).chain(notes).chain(labels) {
+        environment.template_from_named_str(name, text).map_err(|error| format!("{name}: {error}"))?;
     }
+    Ok(())
 }
 
 /// The conditions of a page, and where they stand in it.
