@@ -158,7 +158,9 @@ pub struct LocalConfiguration {
 pub enum MadeOf {
     /// One, which is the document as it stands.
     OneFile,
-    /// These in the order in which Patroni reads them, or one with an environment over it.
+    /// One, with an environment over it.
+    FileAndEnvironment(Box<LocalConfiguration>),
+    /// Those of a directory, in the order in which Patroni reads them.
     Files(Vec<LocalConfiguration>),
     /// None: Patroni is started with its environment alone.
     NoFile,

@@ -12,6 +12,7 @@ impl LocalConfiguration {
     pub fn files(&self) -> Option<&[Self]> {
         match &self.made_of {
             MadeOf::OneFile => Some(std::slice::from_ref(self)),
+            MadeOf::FileAndEnvironment(file) => Some(std::slice::from_ref(file)),
             MadeOf::Files(files) => Some(files),
             MadeOf::NoFile => None,
         }
@@ -39,7 +40,10 @@ impl LocalConfiguration {
     pub fn with_environment(files: Option<Self>, environment: Environment, version: PatroniVersion) -> Self {
         let variables = environment.tree(version).ok();
         let mut configuration = match files {
-            Some(file) if matches!(file.made_of, MadeOf::OneFile) => Self::of_files(file.source, vec![file]),
+            Some(file) if matches!(file.made_of, MadeOf::OneFile) => {
+                let made_of = MadeOf::FileAndEnvironment(Box::new(file.clone()));
+                Self { made_of, ..Self::of_files(file.source, vec![file]) }
+            }
             Some(files) => files,
             None => Self {
                 source: environment.source(),
@@ -60,6 +64,29 @@ impl LocalConfiguration {
         }
         configuration.environment = Some(environment);
         configuration.named()
+    }
+
+    /// The files alone; `None`: there are none.
+    pub fn without_environment(&self) -> Option<Self> {
+        match &self.made_of {
+            MadeOf::OneFile => Some(self.clone()),
+            MadeOf::FileAndEnvironment(file) => Some((**file).clone()),
+            MadeOf::Files(files) => Some(Self::of_files(self.source, files.clone())),
+            MadeOf::NoFile => None,
+        }
+    }
+
+    /// Says that the ids of its sources have grown by so much.
+    pub(super) fn renumber(&mut self, by: u32) {
+        self.source = self.source.renumbered(by);
+        self.document.iter_mut().for_each(|document| document.renumber(by));
+        self.error.iter_mut().for_each(|error| error.span.renumber(by));
+        self.environment.iter_mut().for_each(|environment| environment.renumber(by));
+        match &mut self.made_of {
+            MadeOf::OneFile | MadeOf::NoFile => {}
+            MadeOf::FileAndEnvironment(file) => file.renumber(by),
+            MadeOf::Files(files) => files.iter_mut().for_each(|file| file.renumber(by)),
+        }
     }
 
     /// Name and scope as the document tells them.
