@@ -165,3 +165,14 @@ pub enum MadeOf {
     /// None: Patroni is started with its environment alone.
     NoFile,
 }
+
+/// What Patroni is started with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// A configuration file as its argument.
+    File,
+    /// A directory as its argument.
+    Directory,
+    /// No argument: the environment alone.
+    Environment,
+}

@@ -2,7 +2,7 @@
 
 use crate::input::source_map::SourceId;
 use crate::model::config::effective::Environment;
-use crate::model::snapshot::{LocalConfiguration, MadeOf};
+use crate::model::snapshot::{LocalConfiguration, MadeOf, Start};
 use crate::model::version::PatroniVersion;
 use crate::parse::python;
 use crate::parse::tree::{Entry, Mapping, Node, Span, Style, Value};
@@ -18,6 +18,15 @@ impl LocalConfiguration {
         }
     }
 
+    /// What Patroni is started with to read it.
+    pub fn start(&self) -> Start {
+        match self.made_of {
+            MadeOf::OneFile | MadeOf::FileAndEnvironment(_) => Start::File,
+            MadeOf::Files(_) => Start::Directory,
+            MadeOf::NoFile => Start::Environment,
+        }
+    }
+
     /// The configuration that Patroni makes of the files of a directory, of which `source` is the first.
     pub fn of_files(source: SourceId, files: Vec<Self>) -> Self {
         let nowhere =
@@ -30,6 +39,14 @@ impl LocalConfiguration {
         let made_of = MadeOf::Files(files);
         let document = Some(document).filter(|_| error.is_none());
         Self { source, node, scope: None, document, error, made_of, environment: None }.named()
+    }
+
+    /// The same as the only file of a directory.
+    pub fn into_directory(self) -> Self {
+        match self.made_of {
+            MadeOf::OneFile => Self::of_files(self.source, vec![self]),
+            _ => self,
+        }
     }
 
     /// The configuration of a daemon that is started with an environment, and with these files if there are any.

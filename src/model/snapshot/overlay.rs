@@ -1,7 +1,9 @@
 //! A second input over a first one: what the second does not hold is as in the first.
 
 use crate::input::source_map::SourceId;
-use crate::model::snapshot::{ClusterSnapshot, Dcs, DcsKey, LocalConfiguration, RawValue, RestAnswer, Snapshot, View};
+use crate::model::snapshot::{
+    ClusterSnapshot, Dcs, DcsKey, LocalConfiguration, MadeOf, RawValue, RestAnswer, Snapshot, View,
+};
 use crate::parse::document::ViewKind;
 use crate::parse::tree::Node;
 
@@ -95,6 +97,15 @@ fn tells_state(dcs: &Dcs) -> bool {
 }
 
 impl Overlaid {
+    /// Replaces a configuration of the first input, whichever node the new one says that it is of.
+    pub fn replace_configuration(&mut self, index: usize, configuration: LocalConfiguration) {
+        let known = &self.snapshot.configurations[index];
+        // A file that is broken does not tell its node.
+        let node = configuration.node.clone().or_else(|| known.node.clone());
+        self.snapshot.configurations[index] = LocalConfiguration { node, ..configuration };
+        self.is_newer[index] = true;
+    }
+
     fn take_cluster(&mut self, newer: &ClusterSnapshot, by: u32) -> Result<(), OverlayError> {
         let index = self.cluster_of(newer)?;
         let (sources, cluster) = (&self.snapshot.sources, &mut self.snapshot.clusters[index]);
@@ -191,11 +202,11 @@ impl Overlaid {
         let only = || (older.configurations.len() == 1 && from.configurations.len() == 1).then_some(0);
         match found.or_else(only) {
             Some(index) => {
-                let known = &older.configurations[index];
-                // A file that is broken does not tell its node.
-                let node = configuration.node.clone().or_else(|| known.node.clone());
-                self.snapshot.configurations[index] = LocalConfiguration { node, ..configuration };
-                self.is_newer[index] = true;
+                // A directory may have lost all parts but this one.
+                let parts = older.configurations[index].files().unwrap_or_default();
+                let is_left =
+                    matches!(older.configurations[index].made_of, MadeOf::Files(_)) && parts.iter().any(is_alike);
+                self.replace_configuration(index, if is_left { configuration.into_directory() } else { configuration });
             }
             None => {
                 self.snapshot.configurations.push(configuration);
