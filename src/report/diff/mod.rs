@@ -191,10 +191,11 @@ fn started_with(start: Start) -> &'static str {
 /// was written in something else.
 fn places(row: &Row<'_>, report: &Report<'_>) -> Vec<String> {
     let (before, after) = (report.before, &report.after.snapshot);
-    let newer = after.configurations.iter().zip(&report.after.is_newer).filter(|(_, is_newer)| **is_newer);
+    let newer = || (0..after.configurations.len()).filter(|index| report.after.is_newer[*index]);
+    let older = newer().filter_map(|index| report.after.replaces[index]);
     let folders = [
-        folder(before.configurations.iter(), &before.sources),
-        folder(newer.map(|(configuration, _)| configuration), &after.sources),
+        folder(older.map(|index| &before.configurations[index]), &before.sources),
+        folder(newer().map(|index| &after.configurations[index]), &after.sources),
     ];
     let layer = |origin: &Option<Origin>| match origin {
         Some(Origin::Written { layer, .. }) => Some(layer.clone()),
