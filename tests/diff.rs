@@ -177,3 +177,302 @@ fn json_follows_its_schema() {
     let (_, stdout, _) = diff(&[CAPTURE, "fixtures/diff/nodes", "--format", "json"]);
     insta::assert_snapshot!("json", stdout);
 }
+
+/// The parts of a node's directory and environments of its service, each with a secret of its own.
+const PARTS: [(&str, &str); 8] = [
+    (
+        "old.d/10-base.yml",
+        "\
+scope: demo
+etcd3: {hosts: ['10.0.0.1:2379', '10.0.0.2:2379', '10.0.0.3:2379']}
+log:
+  level: INFO
+postgresql:
+  listen: 10.0.0.1:5432
+  connect_address: 10.0.0.1:5432
+  data_dir: /data
+  authentication:
+    superuser: {username: postgres, password: planted-1}
+    replication: {username: replicator, password: planted-2}
+  parameters:
+    log_connections: on
+restapi: {listen: '10.0.0.1:8008', connect_address: '10.0.0.1:8008'}
+bootstrap: {dcs: {}}
+",
+    ),
+    ("old.d/20-site.yml", "name: pg1\ntags:\n  nosync: true\n"),
+    (
+        "new.d/10-base.yml",
+        "\
+scope: demo
+etcd3: {hosts: ['10.0.0.1:2379', '10.0.0.2:2379', '10.0.0.3:2379']}
+log:
+  level: INFO
+postgresql:
+  listen: 10.0.0.1:5432
+  connect_address: 10.0.0.1:5432
+  data_dir: /data
+  authentication:
+    superuser: {username: postgres, password: planted-1}
+    replication: {username: replicator, password: planted-2}
+  parameters:
+    log_connections: on
+restapi: {listen: '10.0.0.1:8008', connect_address: '10.0.0.1:8008'}
+bootstrap: {dcs: {}}
+",
+    ),
+    (
+        "new.d/20-site.yml",
+        "\
+name: pg1
+postgresql:
+  authentication:
+    replication: {password: planted-3}
+  parameters:
+    log_connections: off
+    max_connections: 500
+",
+    ),
+    (
+        "whole.yml",
+        "\
+name: pg1
+scope: demo
+etcd3: {hosts: ['10.0.0.1:2379', '10.0.0.2:2379', '10.0.0.3:2379']}
+log: {level: INFO}
+postgresql:
+  listen: 10.0.0.1:5432
+  connect_address: 10.0.0.1:5432
+  data_dir: /data
+  authentication:
+    superuser: {username: postgres, password: planted-1}
+    replication: {username: replicator, password: planted-2}
+  parameters: {log_connections: on}
+restapi: {listen: '10.0.0.1:8008', connect_address: '10.0.0.1:8008'}
+tags: {nosync: true}
+bootstrap: {dcs: {}}
+",
+    ),
+    ("old.env", "PATRONI_LOG_FORMAT='%(message)s'\nPATRONI_SUPERUSER_PASSWORD=planted-4\n"),
+    ("new.env", "PATRONI_LOG_LEVEL=DEBUG\nPATRONI_SUPERUSER_PASSWORD=planted-5\nPATRONI_SUPERUSR_PASSWORD=planted-6\n"),
+    ("alone.env", "PATRONI_CONFIGURATION='{name: pg1, scope: demo, log: {level: WARNING}}'\n"),
+];
+
+/// What came of a run in a folder with [`PARTS`], in which `dump.json` is that of the recorded cluster; nothing tells a secret.
+fn diff_in(topic: &str, arguments: &[&str]) -> (i32, String, String) {
+    let folder = folder("diff", topic, &PARTS);
+    let dump = Path::new(env!("CARGO_MANIFEST_DIR")).join(CAPTURE).join("dcs/etcdctl-get.json");
+    std::fs::copy(dump, folder.join("dump.json")).expect("the folder for tests is writable");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_patrolint"));
+    command.arg("diff").args(arguments).env_clear().current_dir(folder).stdin(Stdio::null());
+    // The environment of a shell is not that of a node.
+    command.env("PATRONI_LOG_LEVEL", "ERROR");
+    let output = command.output().expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("the output is UTF-8");
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    assert!(!format!("{stdout}{stderr}").contains("planted"), "{stdout}{stderr}");
+    (output.status.code().expect("the program ends by itself"), stdout, stderr)
+}
+
+/// What takes what in a folder with [`PARTS`]: `key: takes`, in the order of the report.
+fn takes(topic: &str, arguments: &[&str]) -> Vec<String> {
+    let (code, stdout, stderr) = diff_in(topic, &[arguments, &["--format", "json", "--fail-on", "never"]].concat());
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    let document: serde_json::Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}"));
+    schema::assert_valid("diff.schema.json", &document);
+    let row = |change: &serde_json::Value| {
+        let place = |side: &str| {
+            let place = &change["places"][0][side];
+            let name = place["source"].as_str().unwrap_or("-").rsplit('/').next().unwrap_or_default();
+            match place["variable"].as_str() {
+                Some(variable) => format!("{name}/{variable}"),
+                None if place.is_null() => "-".to_owned(),
+                None => format!("{name}:{}", place["line"]),
+            }
+        };
+        let word = |name: &str| change[name].as_str().unwrap_or_default().to_owned();
+        format!("{}: {} ({} → {})", word("key"), word("takes"), place("before"), place("after"))
+    };
+    document["changes"].as_array().expect("a list").iter().map(row).collect()
+}
+
+#[test]
+fn the_files_of_a_directory_are_one_node() {
+    let (code, stdout, stderr) = diff_in("directory", &["-c", "old.d", "-c", "new.d", "dump.json"]);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    insta::assert_snapshot!("directory", stdout);
+    let of_files = [
+        "postgresql.authentication.replication.password: reload (10-base.yml:11 → 20-site.yml:4)",
+        "postgresql.parameters.log_connections: reload (10-base.yml:13 → 20-site.yml:6)",
+        "tags.nosync: reload (20-site.yml:3 → -)",
+        "postgresql.parameters.max_connections: nothing (- → 20-site.yml:7)",
+    ];
+    assert_eq!(takes("directory-options", &["-c", "old.d", "-c", "new.d"]), of_files);
+    assert_eq!(takes("directory-paths", &["old.d", "new.d"]), of_files);
+    assert_eq!(takes("directory-after", &["-c", "old.d", "new.d"]), of_files);
+}
+
+#[test]
+fn what_a_node_overrides_no_more_comes_from_the_dcs() {
+    let folder = folder(
+        "diff",
+        "overrides",
+        &[
+            ("old.d/a.yml", "name: pg1\nscope: demo\npostgresql: {data_dir: /data}\n"),
+            ("old.d/b.yml", "postgresql: {parameters: {max_wal_size: 4GB}}\n"),
+            ("new.d/a.yml", "name: pg1\nscope: demo\npostgresql: {data_dir: /data}\n"),
+        ],
+    );
+    let at = |name: &str| folder.join(name).display().to_string();
+    let (_, stdout, stderr) = diff(&["-c", &at("old.d"), "-c", &at("new.d"), CAPTURE]);
+    assert_eq!(stderr, "");
+    let row = "postgresql.parameters.max_wal_size  4GB → 256MB (b.yml → dcs:/service/demo/config)";
+    // The capture holds a configuration of pg1, too, for which that of -c stands in.
+    assert!(stdout.starts_with("1 CHANGE  1 with a reload on pg1") && stdout.contains(row), "{stdout}");
+}
+
+#[test]
+fn a_directory_in_place_of_a_file_takes_a_restart() {
+    let (code, stdout, _) = diff_in("started", &["-c", "whole.yml", "-c", "old.d"]);
+    assert_eq!(code, 0, "{stdout}");
+    let remark = "pg1: Patroni was started with a file and is to be started with a directory";
+    assert!(stdout.starts_with("NOTHING CHANGES\n") && stdout.contains(remark), "{stdout}");
+    for arguments in [&["-c", "whole.yml", "-c", "new.d"][..], &["whole.yml", "new.d"], &["-c", "whole.yml", "new.d"]] {
+        let found = takes("started", arguments);
+        let restart = "tags.nosync: restart-patroni (whole.yml:14 → -)".to_owned();
+        assert!(found.len() == 4 && found.contains(&restart), "{found:?}");
+    }
+    // A directory that loses a part is still the same argument.
+    let one = folder("diff", "left", &[("d/10-base.yml", &format!("name: pg1\n{}", PARTS[0].1))]);
+    let one = one.join("d").display().to_string();
+    for arguments in [&["-c", "old.d", "-c", &one][..], &["old.d", &one]] {
+        assert_eq!(takes("left-parts", arguments), ["tags.nosync: reload (20-site.yml:3 → -)"]);
+    }
+}
+
+#[test]
+fn a_changed_environment_takes_a_restart_of_patroni() {
+    let both = &["-c", "old.d", "-c", "new.d", "--env-file", "old.env", "--env-file", "new.env"];
+    let (code, stdout, stderr) = diff_in("environment", both);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    insta::assert_snapshot!("environment", stdout);
+    let of_environment = [
+        "log.format: restart-patroni (old.env/PATRONI_LOG_FORMAT → -)",
+        "log.level: restart-patroni (10-base.yml:4 → new.env/PATRONI_LOG_LEVEL)",
+        "postgresql.authentication.superuser.password: restart-patroni (old.env/PATRONI_SUPERUSER_PASSWORD → \
+         new.env/PATRONI_SUPERUSER_PASSWORD)",
+        "PATRONI_SUPERUSR_PASSWORD: nothing (- → new.env/PATRONI_SUPERUSR_PASSWORD)",
+    ];
+    for arguments in [&["-c", "old.d"][..], &["old.d"]] {
+        let arguments = [arguments, &["--env-file", "old.env", "--env-file", "new.env"]].concat();
+        assert_eq!(takes("environments", &arguments), of_environment);
+    }
+    // Without files a reload reads nothing.
+    assert_eq!(
+        takes("environment-alone", &["--env-file", "alone.env", "--env-file", "new.env", "--patroni-version", "4.1.5"])
+            .first()
+            .map(String::as_str),
+        Some("log.level: restart-patroni (PATRONI_CONFIGURATION:1 → new.env/PATRONI_LOG_LEVEL)")
+    );
+}
+
+#[test]
+fn an_environment_that_stays_is_over_both() {
+    let files = [
+        ("a.yml", "name: pg1\nscope: demo\nlog: {level: INFO, dir: /old}\npostgresql: {data_dir: /data}\n"),
+        ("b.yml", "name: pg1\nscope: demo\nlog: {level: ERROR, dir: /new}\npostgresql: {data_dir: /data}\n"),
+        ("node.env", "PATRONI_LOG_LEVEL=DEBUG\n"),
+        ("none.env", ""),
+    ];
+    let folder = folder("diff", "stays", &files);
+    let at = |name: &str| folder.join(name).display().to_string();
+    let takes = |arguments: &[&str]| takes("stays-parts", arguments);
+    let (a, b, env, none) = (at("a.yml"), at("b.yml"), at("node.env"), at("none.env"));
+    // The file's level gives way, before as after.
+    let kept = ["log.dir: reload (a.yml:3 → b.yml:3)", "log.level: nothing (a.yml:3 → b.yml:3)"];
+    assert_eq!(takes(&["-c", &a, "-c", &b, "--env-file", &env]), kept);
+    assert_eq!(takes(&[&a, &b, "--env-file", &env]), kept);
+    // It counts once the variable is gone: not with a reload, which still finds the variable.
+    let gone =
+        ["log.level: restart-patroni (node.env/PATRONI_LOG_LEVEL → b.yml:3)", "log.dir: reload (a.yml:3 → b.yml:3)"];
+    assert_eq!(takes(&["-c", &a, "-c", &b, "--env-file", &env, "--env-file", &none]), gone);
+}
+
+#[test]
+fn findings_keep_their_identity_in_another_file_of_their_node() {
+    let base = PARTS[0].1;
+    let node = "name: pg1\nwatchdog: {mode: 1}\n";
+    let folder = folder(
+        "diff",
+        "identity",
+        &[
+            ("old.d/10-base.yml", base),
+            ("old.d/20-site.yml", node),
+            ("new.d/10-base.yml", base),
+            ("new.d/15-empty.yml", "{}\n"),
+            ("new.d/30-renamed.yml", &format!("# moved\n{node}")),
+            ("node.env", "PATRONI_LOG_LEVEL=loud\n"),
+            ("renamed.env", "# moved\nPATRONI_LOG_LEVEL=loud\n"),
+            ("one.env", "PATRONI_LOG_LEVLE=INFO\n"),
+            ("other.env", "PATRONI_LGO_LEVEL=INFO\n"),
+        ],
+    );
+    let at = |name: &str| folder.join(name).display().to_string();
+    let arguments =
+        ["-c", &at("old.d"), "-c", &at("new.d"), "--env-file", &at("node.env"), "--env-file", &at("renamed.env")];
+    let (_, stdout, stderr) = diff(&arguments);
+    assert_eq!(stderr, "");
+    assert!(stdout.starts_with("NOTHING CHANGES\n") && !stdout.contains("vanishes"), "{stdout}");
+    let findings = |arguments: &[&str]| {
+        let (_, stdout, _) = diff(&[arguments, &["--format", "json"]].concat());
+        let document: serde_json::Value = serde_json::from_str(&stdout).expect("the report is JSON");
+        let count = |name: &str| document["findings"][name].as_array().map_or(0, Vec::len);
+        (count("appear"), count("vanish"), document["findings"]["remain"].as_u64().unwrap_or_default())
+    };
+    let (appear, vanish, remain) = findings(&arguments);
+    assert!((appear, vanish) == (0, 0) && 1 < remain, "{remain}");
+    // Of what Patroni does not read, each variable is a place of its own.
+    let unknown = ["-c", &at("old.d"), "--env-file", &at("one.env"), "--env-file", &at("other.env")];
+    let (appear, vanish, _) = findings(&unknown);
+    assert_eq!((appear, vanish), (1, 1));
+}
+
+#[test]
+fn a_change_may_be_told_in_several_ways_at_once() {
+    let found = takes("together", &["-c", "old.d", "-c", "new.d", "dump.json", "-s", "ttl=25"]);
+    assert!(found.contains(&"ttl: live (config:1 → config:1)".to_owned()), "{found:?}");
+    assert!(found.iter().any(|row| row.starts_with("tags.nosync: reload")), "{found:?}");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_what_to_do() {
+    let refused = |arguments: &[&str], expected: &str| {
+        let (code, stdout, stderr) = diff_in("mistakes", arguments);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{arguments:?}");
+        assert!(stderr.starts_with(expected), "{arguments:?}: {stderr}");
+    };
+    refused(&[], "error: no input: name what to compare, BEFORE and AFTER\nhelp: BEFORE is a file");
+    refused(&["--env-file", "old.env"], "error: no input: name what to compare");
+    for alone in [&["whole.yml"][..], &["-c", "old.d"], &["dump.json", "--env-file", "old.env"]] {
+        refused(alone, "error: nothing tells the change\nhelp: name AFTER, give -c or --env-file a second time, or");
+    }
+    refused(
+        &["-c", "old.d", "-c", "new.d", "-c", "x"],
+        "error: -c is given 3 times\nhelp: give it once for both sides",
+    );
+    refused(
+        &["--env-file", "a", "--env-file", "b", "--env-file", "c", "-c", "old.d"],
+        "error: --env-file is given 3 times\n",
+    );
+    refused(
+        &["-c", "old.d", "whole.yml", "dump.json"],
+        "error: whole.yml is a configuration of pg1, and so is that of -c\nhelp: give it before and after with -c: -c OLD -c NEW",
+    );
+    refused(&["-c", "old.d", "-c", "no.d"], "error: cannot read no.d: ");
+    refused(&["-c", "old.d", "--env-file", "old.env", "--env-file", "no.env"], "error: cannot read no.env: ");
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join(CAPTURE).display().to_string();
+    refused(
+        &[&top, "--env-file", "old.env", "--env-file", "new.env"],
+        "error: --env-file is that of one node, and the input holds several\nhelp: name its configuration with -c",
+    );
+}

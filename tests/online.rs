@@ -423,3 +423,96 @@ fn monitoring_systems_are_told_in_their_own_form() {
     assert_eq!(code, 3, "{stdout}{stderr}");
     assert!(stdout.starts_with("PATROLINT UNKNOWN - cannot read the cluster: http://127.0.0.1:1: "), "{stdout}");
 }
+
+#[test]
+fn a_change_of_a_live_cluster_is_told_as_of_its_capture() {
+    let cluster = Cluster::start();
+    let folder = folder("diff");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.join(name), text).expect("the folder is writable");
+        folder.join(name).display().to_string()
+    };
+    let node = |more: &str| {
+        let (port, password) = (cluster.port, format!("{{username: a, password: {PASSWORD}}}"));
+        format!(
+            "scope: demo\nname: pg1\netcd3: {{host: '127.0.0.1:{port}'}}\nrestapi: {{authentication: {password}}}\n\
+             postgresql: {{data_dir: /data, authentication: {{superuser: {password}, replication: {password}}}}}\n{more}"
+        )
+    };
+    let (file, changed) = (write("patroni.yml", &node("")), write("new.yml", &node("tags: {nosync: true}\n")));
+    let environment =
+        write("new.env", &format!("PATRONI_LOG_LEVEL=DEBUG\nPATRONI_REPLICATION_PASSWORD={PASSWORD}-2\n"));
+    let (none, edit) = (write("none.env", ""), write("edit.yml", "ttl: 30\n"));
+    let url = cluster.url();
+    let capture = format!("{CAPTURE}/dcs/etcdctl-get.json");
+    let rest = format!("{CAPTURE}/rest");
+    // The same keys and answers, offline.
+    let offline = folder.join("offline");
+    std::fs::create_dir_all(&offline).expect("the folder is writable");
+    std::fs::copy(top().join(&capture), offline.join("dump.json")).expect("it can be copied");
+    for name in ["pg1", "pg2", "pg3"] {
+        let target = offline.join("rest").join(name);
+        std::fs::create_dir_all(&target).expect("the folder is writable");
+        let answer = top().join(&rest).join(name).join("patroni.json");
+        std::fs::copy(answer, target.join("patroni.json")).expect("it can be copied");
+    }
+    let offline = offline.display().to_string();
+    let live = ["diff", "--online", "-c", &file, "--format", "json"];
+    let still = ["diff", &offline, "-c", &file, "--format", "json"];
+    let changes = [
+        &["--set", "synchronous_mode=on"][..],
+        &["--pg", "max_connections=100"],
+        &["--apply", &edit],
+        &["--replace", &edit],
+        &[&edit],
+        &[&changed],
+        &["-c", &changed],
+        &["--env-file", &none, "--env-file", &environment],
+    ];
+    for change in changes {
+        let (online, offline) = (run(&[&live[..], change].concat()), run(&[&still[..], change].concat()));
+        assert!(!format!("{online:?}{offline:?}").contains(PASSWORD));
+        assert_eq!((online.0, online.2.as_str()), (offline.0, ""), "{}", online.1);
+        let (online, offline) = (parsed(&online.1), parsed(&offline.1));
+        assert!(online["before"].as_str().is_some_and(|name| name.starts_with("the live cluster, ")), "{online}");
+        for field in ["after", "leader", "nodes", "changes", "replication", "steps"] {
+            assert_eq!(online[field], offline[field], "{field}");
+        }
+        assert_ne!(online["changes"], json!([]));
+    }
+    // The DCS by itself will do, and no node's configuration is needed.
+    let (code, stdout, stderr) = run(&["diff", "--dcs", &url, "--scope", "demo", "-s", "ttl=25"]);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    assert!(
+        stdout.starts_with("1 CHANGE  1 live") && stdout.contains("the live cluster → edit-config -s ttl=25"),
+        "{stdout}"
+    );
+    let requests = cluster.change(|state| state.requests.clone());
+    assert!(requests.is_subset(&READS.map(str::to_owned).into()), "{requests:?}");
+}
+
+#[test]
+fn what_makes_no_change_of_a_live_cluster_is_refused() {
+    let cluster = Cluster::start();
+    let folder = folder("diff-mistakes");
+    let control = folder.join("patronictl.yaml");
+    let text = format!("scope: demo\netcd3: {{host: '127.0.0.1:{}'}}\n", cluster.port);
+    std::fs::write(&control, &text).expect("the folder is writable");
+    let node = folder.join("patroni.yml");
+    std::fs::write(&node, format!("{text}name: pg1\npostgresql: {{data_dir: /data}}\n"))
+        .expect("the folder is writable");
+    let (control, node, url) = (control.display().to_string(), node.display().to_string(), cluster.url());
+    let refused = |arguments: &[&str], expected: &str| {
+        let (code, stdout, stderr) = run(&[&["diff"], arguments].concat());
+        assert_eq!((code, stdout.as_str()), (2, ""), "{arguments:?}");
+        assert!(stderr.starts_with(expected), "{arguments:?}: {stderr}");
+    };
+    refused(&["--dcs", &url, "--scope", "demo"], "error: nothing tells the change\n");
+    refused(&["--online", "-s", "ttl=25"], "error: --online needs to know where the cluster is\nhelp: name Patroni's");
+    // patronictl's configuration leads to the cluster, and is no node's.
+    let unknown = "error: nothing tells which node's configuration it is that changes\nhelp: name the node's configuration before";
+    refused(&["--online", "-c", &control, "-c", &node], unknown);
+    refused(&["--online", "-c", &control, "--env-file", &node, "--env-file", &node], unknown);
+    let (code, stdout, _) = run(&["diff", "--online", "-c", &control, "-s", "ttl=25"]);
+    assert!(code == 0 && stdout.starts_with("1 CHANGE"), "{stdout}");
+}

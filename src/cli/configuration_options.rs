@@ -8,7 +8,7 @@ use patrolint::input::RawFile;
 use patrolint::input::offline;
 use patrolint::input::source_map::SourceMap;
 use patrolint::model::config::effective::{Environment, NodeConfiguration};
-use patrolint::model::snapshot::{LocalConfiguration, Snapshot};
+use patrolint::model::snapshot::{LocalConfiguration, Overlaid, Snapshot};
 use patrolint::model::version::PatroniVersion;
 use patrolint::parse::document::is_local_key;
 use patrolint::parse::tree::Node;
@@ -16,7 +16,7 @@ use patrolint::parse::tree::Node;
 use crate::cli::Failure;
 
 /// Options of the commands that read the configurations of nodes.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Input")]
 pub struct ConfigurationOptions {
     /// A configuration as Patroni is started with it: a file, or a directory whose *.yml files make one configuration
@@ -43,6 +43,8 @@ impl ConfigurationOptions {
     ///
     /// What leads to a live cluster may be patronictl's own configuration, which is none of a node.
     ///
+    /// Gives back which configuration of the snapshot the options are about, if they are about one.
+    ///
     /// # Errors
     ///
     /// The user's or the environment's: a file cannot be read, or nothing tells which node has the environment.
@@ -52,16 +54,19 @@ impl ConfigurationOptions {
         is_live: bool,
         node: Option<&str>,
         version: Option<PatroniVersion>,
-    ) -> Result<(), Failure> {
-        match &self.config {
+    ) -> Result<Option<usize>, Failure> {
+        let named = match &self.config {
             Some(path) => add_configuration(snapshot, path, is_live)?,
-            None => join_parts(snapshot),
-        }
+            None => {
+                join_parts(snapshot);
+                None
+            }
+        };
         match &self.env_file {
             Some(name) if !(is_live && snapshot.configurations.is_empty()) => {
-                self.add_environment(snapshot, name, version, node)
+                add_environment(snapshot, name, version, named, node).map(Some)
             }
-            _ => Ok(()),
+            _ => Ok(named),
         }
     }
 
@@ -77,36 +82,134 @@ impl ConfigurationOptions {
         let environment = self.env_file.as_deref().map(|name| read_environment(&mut sources, name)).transpose()?;
         Ok((files, environment))
     }
+}
 
-    fn add_environment(
-        &self,
-        snapshot: &mut Snapshot,
-        name: &str,
-        version: Option<PatroniVersion>,
-        node: Option<&str>,
-    ) -> Result<(), Failure> {
-        let environment = read_environment(&mut snapshot.sources, name)?;
-        let is_asked = |configuration: &LocalConfiguration| node.is_none() || configuration.node.as_deref() == node;
-        let last = snapshot.configurations.len().checked_sub(1).filter(|_| self.names_one());
-        let asked = || (0..snapshot.configurations.len()).filter(|index| is_asked(&snapshot.configurations[*index]));
-        if last.is_none() && 1 < asked().count() {
-            let names: Vec<_> = snapshot.configurations.iter().filter_map(|known| known.node.clone()).collect();
-            return Err(Failure::new("--env-file is that of one node, and the input holds several")
-                .with_help(format!("name its configuration with -c; they are of {}", names.join(", "))));
+/// Options of a command that compares: each is given once for both sides, or twice, before and after.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub struct TwoConfigurations {
+    /// A configuration as Patroni is started with it: a file, or a directory whose *.yml files make one configuration.
+    /// Given twice: the configuration of one node before and after
+    #[arg(short, long = "config", value_name = "PATH")]
+    config: Vec<String>,
+
+    /// The environment variables that Patroni runs with, as KEY=value lines; those of this shell are never used. Given
+    /// twice: before and after
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<String>,
+}
+
+impl TwoConfigurations {
+    /// What the options say of the first side, each of them there at most twice.
+    ///
+    /// # Errors
+    ///
+    /// The user's: an option is given more often.
+    pub fn before(&self) -> Result<ConfigurationOptions, Failure> {
+        for (option, given) in [("-c", &self.config), ("--env-file", &self.env_file)] {
+            if 2 < given.len() {
+                return Err(Failure::new(format!("{option} is given {} times", given.len()))
+                    .with_help("give it once for both sides, or twice: before and after"));
+            }
         }
-        let place = last.or_else(|| asked().next());
-        let files = place.map(|index| snapshot.configurations[index].clone());
-        let with_environment =
-            |version| LocalConfiguration::with_environment(files.clone(), environment.clone(), version);
-        // The environment may hold the names of node and cluster, by which the release is found.
-        let first = with_environment(PatroniVersion::newest());
-        let release = NodeConfiguration::new(snapshot, &first, version).version;
-        match place {
-            Some(index) => snapshot.configurations[index] = with_environment(release),
-            None => snapshot.configurations.push(with_environment(release)),
+        Ok(ConfigurationOptions { config: self.config.first().cloned(), env_file: self.env_file.first().cloned() })
+    }
+
+    /// What the user names for the first side, and what for the second one.
+    pub fn names(&self) -> [Vec<&str>; 2] {
+        [0, 1].map(|side| {
+            [&self.config, &self.env_file].iter().filter_map(|given| Some(given.get(side)?.as_str())).collect()
+        })
+    }
+
+    /// Whether an option tells a configuration of its own for the second side.
+    pub fn tell_change(&self) -> bool {
+        1 < self.config.len().max(self.env_file.len())
+    }
+
+    /// Whether `-c` is given.
+    pub fn name_one(&self) -> bool {
+        !self.config.is_empty()
+    }
+
+    /// Puts what they say of the second side over the configuration `named` of the first one.
+    ///
+    /// # Errors
+    ///
+    /// The user's or the environment's: a file cannot be read, or nothing tells which node it is of.
+    pub fn change(
+        &self,
+        after: &mut Overlaid,
+        before: &Snapshot,
+        named: Option<usize>,
+        version: Option<PatroniVersion>,
+    ) -> Result<(), Failure> {
+        let Some(index) = named else {
+            return match self.tell_change() {
+                true => Err(Failure::new("nothing tells which node's configuration it is that changes")
+                    .with_help("name the node's configuration before the change with -c")),
+                false => Ok(()),
+            };
+        };
+        let mut environment = before.configurations[index].environment.clone();
+        if let Some(path) = self.config.get(1) {
+            let files = read_directory(&mut after.snapshot, path)?;
+            let configuration = together(&mut after.snapshot.sources, files, path);
+            after.replace_configuration(index, configuration);
+        }
+        if let Some(name) = self.env_file.get(1) {
+            environment = Some(read_environment(&mut after.snapshot.sources, name)?);
+            after.is_newer[index] = true;
+        }
+        if let Some(environment) = environment {
+            let files = after.snapshot.configurations[index].without_environment();
+            after.snapshot.configurations[index] = with_environment(&after.snapshot, files, environment, version);
         }
         Ok(())
     }
+}
+
+/// Gives the environment to the configuration `named`, or to the only one of the node; gives back which it is.
+fn add_environment(
+    snapshot: &mut Snapshot,
+    name: &str,
+    version: Option<PatroniVersion>,
+    named: Option<usize>,
+    node: Option<&str>,
+) -> Result<usize, Failure> {
+    let environment = read_environment(&mut snapshot.sources, name)?;
+    let is_asked = |configuration: &LocalConfiguration| node.is_none() || configuration.node.as_deref() == node;
+    let asked = || (0..snapshot.configurations.len()).filter(|index| is_asked(&snapshot.configurations[*index]));
+    if named.is_none() && 1 < asked().count() {
+        let names: Vec<_> = snapshot.configurations.iter().filter_map(|known| known.node.clone()).collect();
+        return Err(Failure::new("--env-file is that of one node, and the input holds several")
+            .with_help(format!("name its configuration with -c; they are of {}", names.join(", "))));
+    }
+    let place = named.or_else(|| asked().next());
+    let files = place.map(|index| snapshot.configurations[index].clone());
+    let configuration = with_environment(snapshot, files, environment, version);
+    match place {
+        Some(index) => {
+            snapshot.configurations[index] = configuration;
+            Ok(index)
+        }
+        None => {
+            snapshot.configurations.push(configuration);
+            Ok(snapshot.configurations.len() - 1)
+        }
+    }
+}
+
+fn with_environment(
+    snapshot: &Snapshot,
+    files: Option<LocalConfiguration>,
+    environment: Environment,
+    version: Option<PatroniVersion>,
+) -> LocalConfiguration {
+    // The environment may hold the names of node and cluster, by which the release is found.
+    let first = LocalConfiguration::with_environment(files.clone(), environment.clone(), PatroniVersion::newest());
+    let release = NodeConfiguration::new(snapshot, &first, version).version;
+    LocalConfiguration::with_environment(files, environment, release)
 }
 
 fn read_environment(sources: &mut SourceMap, name: &str) -> Result<Environment, Failure> {
@@ -118,25 +221,31 @@ fn read_environment(sources: &mut SourceMap, name: &str) -> Result<Environment, 
     Ok(Environment::read(sources, name, &text))
 }
 
-/// Reads a file, or the files of a directory that Patroni would read, as the configuration of one node.
-fn add_configuration(snapshot: &mut Snapshot, path: &str, may_be_of_none: bool) -> Result<(), Failure> {
-    let mut files = read_directory(snapshot, path)?;
+/// Reads a file, or the files of a directory that Patroni would read, as the configuration of one node, which is then the last
+/// one of the snapshot; gives back which that is.
+fn add_configuration(snapshot: &mut Snapshot, path: &str, may_be_of_none: bool) -> Result<Option<usize>, Failure> {
+    let files = read_directory(snapshot, path)?;
     let is_of_a_node =
         |file: &LocalConfiguration| file.document.as_ref().is_none_or(|document| document.get("postgresql").is_some());
     if may_be_of_none && !files.iter().any(is_of_a_node) {
-        return Ok(());
+        return Ok(None);
     }
     let names: BTreeSet<&String> = files.iter().map(|file| &snapshot.sources.get(file.source).name).collect();
     let known = std::mem::take(&mut snapshot.configurations).into_iter();
     let known = known.filter(|known| !names.contains(&snapshot.sources.get(known.source).name));
     snapshot.configurations = known.collect();
-    let configuration = match files.len() {
-        0 => LocalConfiguration::of_files(snapshot.sources.add(path, ""), files),
-        1 => files.remove(0),
-        _ => LocalConfiguration::of_files(files[0].source, files),
-    };
+    let configuration = together(&mut snapshot.sources, files, path);
     snapshot.configurations.push(configuration);
-    Ok(())
+    Ok(Some(snapshot.configurations.len() - 1))
+}
+
+/// The configuration that the files found at a path make.
+fn together(sources: &mut SourceMap, mut files: Vec<LocalConfiguration>, path: &str) -> LocalConfiguration {
+    match files.first().map(|first| first.source) {
+        None => LocalConfiguration::of_files(sources.add(path, ""), files),
+        Some(first) if files.len() == 1 && sources.get(first).name == path => files.remove(0),
+        Some(first) => LocalConfiguration::of_files(first, files),
+    }
 }
 
 fn read_directory(snapshot: &mut Snapshot, path: &str) -> Result<Vec<LocalConfiguration>, Failure> {

@@ -103,11 +103,17 @@ impl InputOptions {
     ///
     /// Those of [`Self::load_whole`].
     pub fn load_whole_of(&self, node: Option<&str>) -> Result<Snapshot, Failure> {
-        let snapshot = self.load_of(node)?;
-        match snapshot.problems.first() {
-            Some(problem) => Err(problem.clone().into()),
-            None => Ok(snapshot),
-        }
+        Ok(self.load_named(node)?.0)
+    }
+
+    /// Like [`Self::load_whole_of`]; also tells which configuration `-c` and `--env-file` are about, if they are about one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::load_whole`].
+    pub fn load_named(&self, node: Option<&str>) -> Result<(Snapshot, Option<usize>), Failure> {
+        let (snapshot, named) = self.load_of(node)?;
+        Ok((whole(snapshot)?, named))
     }
 
     /// Reads the input, and of several clusters keeps the one asked for.
@@ -116,14 +122,14 @@ impl InputOptions {
     ///
     /// Those of [`ClusterChoice::load`].
     pub fn load(&self) -> Result<Snapshot, Failure> {
-        self.load_of(None)
+        Ok(self.load_of(None)?.0)
     }
 
-    fn load_of(&self, node: Option<&str>) -> Result<Snapshot, Failure> {
+    fn load_of(&self, node: Option<&str>) -> Result<(Snapshot, Option<usize>), Failure> {
         let mut snapshot = self.read()?;
         let version = self.one_release().unwrap_or_default();
-        self.configuration.add_to(&mut snapshot, self.is_live(), node, version)?;
-        Ok(snapshot)
+        let named = self.configuration.add_to(&mut snapshot, self.is_live(), node, version)?;
+        Ok((snapshot, named))
     }
 
     /// The input without the configuration of `-c`.
@@ -188,6 +194,14 @@ impl InputOptions {
     }
 }
 
+/// Refuses an input with a broken file, which could make a difference.
+fn whole(snapshot: Snapshot) -> Result<Snapshot, Failure> {
+    match snapshot.problems.first() {
+        Some(problem) => Err(problem.clone().into()),
+        None => Ok(snapshot),
+    }
+}
+
 impl ClusterChoice {
     /// The one release to judge with, if one was given.
     ///
@@ -215,6 +229,17 @@ impl ClusterChoice {
             ));
         }
         self.assemble(offline::read(paths)?, paths)
+    }
+
+    /// Reads files that are laid over another input; several *.yml files of one node are one configuration.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::load`], and any of [`Snapshot::problems`].
+    pub fn load_change(&self, path: &str) -> Result<Snapshot, Failure> {
+        let mut snapshot = self.load(&[path.to_owned()])?;
+        ConfigurationOptions::default().add_to(&mut snapshot, false, None, None)?;
+        whole(snapshot)
     }
 
     /// Puts files together, and of several clusters keeps the one asked for; `paths` are what the user named.

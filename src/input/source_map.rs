@@ -6,6 +6,13 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub u32);
 
+impl SourceId {
+    /// The id where `by` sources have come before; see [`SourceMap::append`].
+    pub fn renumbered(self, by: u32) -> Self {
+        Self(self.0.saturating_add(by))
+    }
+}
+
 /// One text that findings can point into.
 #[derive(Clone)]
 pub struct Source {
@@ -54,6 +61,13 @@ impl SourceMap {
         let masked = masked.into();
         assert_eq!(source.text.len(), masked.len(), "a mask keeps every offset");
         source.text = masked;
+    }
+
+    /// Adds all sources of another map, in their order; gives back by how much their ids grow.
+    pub fn append(&mut self, other: &Self) -> u32 {
+        let known = u32::try_from(self.sources.len()).expect("fewer than 2^32 sources fit in memory");
+        self.sources.extend(other.sources.iter().cloned());
+        known
     }
 
     /// The source of an id that this map gave out.

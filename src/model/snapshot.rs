@@ -158,8 +158,21 @@ pub struct LocalConfiguration {
 pub enum MadeOf {
     /// One, which is the document as it stands.
     OneFile,
-    /// These in the order in which Patroni reads them, or one with an environment over it.
+    /// One, with an environment over it.
+    FileAndEnvironment(Box<LocalConfiguration>),
+    /// Those of a directory, in the order in which Patroni reads them.
     Files(Vec<LocalConfiguration>),
     /// None: Patroni is started with its environment alone.
     NoFile,
+}
+
+/// What Patroni is started with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// A configuration file as its argument.
+    File,
+    /// A directory as its argument.
+    Directory,
+    /// No argument: the environment alone.
+    Environment,
 }

@@ -22,6 +22,11 @@ impl Span {
     pub fn new(source: SourceId, start: usize, end: usize) -> Self {
         Self { source, start, end }
     }
+
+    /// Says that the ids of its sources have grown by so much.
+    pub fn renumber(&mut self, by: u32) {
+        self.source = self.source.renumbered(by);
+    }
 }
 
 /// The start of the character at a byte offset, or the end of the text if it is shorter.
@@ -280,6 +285,11 @@ impl Node {
     /// Says that the tree was read from `source`.
     pub fn rebase(&mut self, source: SourceId) {
         self.each_span(&mut |span| span.source = source);
+    }
+
+    /// Says that the ids of the tree's sources have grown by so much.
+    pub fn renumber(&mut self, by: u32) {
+        self.each_span(&mut |span| span.renumber(by));
     }
 
     /// Says that the tree's text starts at byte `offset` of its source.

@@ -1,6 +1,6 @@
 //! Which findings appear and which vanish between two inputs.
 
-use crate::model::snapshot::{RestAnswer, Snapshot};
+use crate::model::snapshot::{LocalConfiguration, RestAnswer, Snapshot};
 use crate::parse::tree::{Node, Span, Value};
 use crate::rules::Judgement;
 use crate::rules::finding::{Finding, Outcome};
@@ -71,18 +71,21 @@ fn located((snapshot, judgements): (&Snapshot, &[Judgement])) -> Vec<Located> {
 }
 
 /// What a text is about, and the route to a place in it.
+///
+/// What a node's files and its environment say is about the node, whichever of them says it.
 fn place(snapshot: &Snapshot, span: Span) -> (String, Vec<String>) {
-    let route = |document: Option<&Node>| {
-        let mut found = Vec::new();
-        if let Some(document) = document {
-            walk(document, span, &mut found);
-        }
-        found
-    };
-    if let Some(file) = snapshot.configurations.iter().find(|file| file.source == span.source) {
-        let name = &snapshot.sources.get(file.source).name;
-        let node = file.node.as_deref().unwrap_or_else(|| name.rsplit('/').next().unwrap_or(name));
-        return (format!("node {node}"), route(file.document.as_ref()));
+    let route = |document: Option<&Node>| document.and_then(|document| route(document, span)).unwrap_or_default();
+    for configuration in &snapshot.configurations {
+        let file = configuration.files().unwrap_or_default().iter().find(|file| file.source == span.source);
+        let route = match file {
+            Some(file) => route(file.document.as_ref()),
+            None if is_of_environment(configuration, span) => match route(configuration.document.as_ref()) {
+                nowhere if nowhere.is_empty() => variable(configuration, span).into_iter().collect(),
+                route => route,
+            },
+            None => continue,
+        };
+        return (format!("node {}", name(snapshot, configuration)), route);
     }
     for cluster in &snapshot.clusters {
         let mut keys = cluster.dcs.iter().flat_map(|dcs| &dcs.keys);
@@ -100,25 +103,50 @@ fn place(snapshot: &Snapshot, span: Span) -> (String, Vec<String>) {
     (snapshot.sources.get(span.source).name.clone(), Vec::new())
 }
 
-/// The keys on the way to the innermost node that holds a span.
-fn walk(node: &Node, span: Span, route: &mut Vec<String>) {
-    let holds = |node: &Node| node.span.start <= span.start && span.end <= node.span.end;
-    match &node.value {
-        Value::Mapping(mapping) => {
-            let entry = mapping.entries.iter().find(|entry| holds(&entry.key) || holds(&entry.value));
-            if let Some(entry) = entry {
-                route.push(entry.key.as_str().map_or_else(|| format!("{:?}", entry.key), str::to_owned));
-                if !holds(&entry.key) {
-                    walk(&entry.value, span, route);
-                }
-            }
+/// The name of a node; of one without a name that of its file, if there are others.
+fn name<'a>(snapshot: &'a Snapshot, configuration: &'a LocalConfiguration) -> &'a str {
+    match (&configuration.node, snapshot.configurations.as_slice()) {
+        (Some(name), _) => name,
+        (None, [_]) => "",
+        (None, _) => {
+            let file = &snapshot.sources.get(configuration.source).name;
+            file.rsplit('/').next().unwrap_or(file)
         }
-        Value::Sequence(items) => {
-            if let Some((index, item)) = items.iter().enumerate().find(|(_, item)| holds(item)) {
-                route.push(index.to_string());
-                walk(item, span, route);
-            }
-        }
-        _ => {}
     }
+}
+
+fn is_of_environment(configuration: &LocalConfiguration, span: Span) -> bool {
+    configuration.environment.as_ref().is_some_and(|environment| {
+        let document = environment.document().and_then(|document| document.as_ref().ok());
+        environment.source() == span.source || document.is_some_and(|document| document.span.source == span.source)
+    })
+}
+
+/// The environment variable whose value stands there.
+fn variable(configuration: &LocalConfiguration, span: Span) -> Option<String> {
+    let mut variables = configuration.environment.as_ref()?.variables();
+    variables.find(|variable| holds(variable.span, span)).map(|variable| variable.name.clone())
+}
+
+/// Whether a place lies in another one.
+fn holds(outer: Span, inner: Span) -> bool {
+    outer.source == inner.source && outer.start <= inner.start && inner.end <= outer.end
+}
+
+/// The keys on the way to the innermost node that holds a span; the parts of a document may stand in several texts.
+fn route(node: &Node, span: Span) -> Option<Vec<String>> {
+    let below = |key: String, value: &Node| {
+        let mut route = route(value, span)?;
+        route.insert(0, key);
+        Some(route)
+    };
+    let found = match &node.value {
+        Value::Mapping(mapping) => mapping.entries.iter().find_map(|entry| {
+            let key = || entry.key.as_str().map_or_else(|| format!("{:?}", entry.key), str::to_owned);
+            below(key(), &entry.value).or_else(|| holds(entry.key.span, span).then(|| vec![key()]))
+        }),
+        Value::Sequence(items) => items.iter().enumerate().find_map(|(index, item)| below(index.to_string(), item)),
+        _ => None,
+    };
+    found.or_else(|| holds(node.span, span).then(Vec::new))
 }

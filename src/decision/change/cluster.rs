@@ -1,14 +1,14 @@
 //! What changes in a cluster, node by node and for all of them together.
 
 use crate::decision::change::transition::Transition;
-use crate::decision::change::{Change, Configured, changes};
+use crate::decision::change::{Change, Configured, changes, leave_to_restart};
 use crate::decision::prediction::facts::Facts;
 use crate::input::source_map::SourceId;
 use crate::model::behaviour::Behaviours;
 use crate::model::cluster::Raised;
 use crate::model::config::effective::{DynamicUse, Effective, NodeConfiguration, Section, dynamic_alone};
 use crate::model::postgresql::version::PostgresVersion;
-use crate::model::snapshot::{ClusterSnapshot, Overlaid, Snapshot};
+use crate::model::snapshot::{ClusterSnapshot, LocalConfiguration, Overlaid, Snapshot, Start};
 use crate::model::version::PatroniVersion;
 use crate::parse::tree::{Node, Span, Style, Value};
 
@@ -44,6 +44,8 @@ pub struct NodeChanges {
     pub changes: Vec<Change>,
     /// Texts with a secret in them that read the same without it: whether that changes is not known.
     pub masked: Vec<String>,
+    /// What Patroni is started with, before and after.
+    pub starts: [Start; 2],
     tags: Option<Value>,
 }
 
@@ -79,11 +81,11 @@ pub fn cluster_changes(
         let new = NodeConfiguration::new(&after.snapshot, configuration, version);
         let file = &after.snapshot.sources.get(configuration.source).name;
         let name = new.name.clone().unwrap_or_else(|| file.clone());
-        let old = after.replaces[index].map(|index| {
-            let configuration = &before.configurations[index];
-            NodeConfiguration::new(before, configuration, version)
-        });
-        nodes.push(node_changes(name, old.as_ref(), &new, after.is_newer[index], postgres));
+        let known = after.replaces[index].map(|index| &before.configurations[index]);
+        let old = known.map(|known| NodeConfiguration::new(before, known, version));
+        let start = known.map_or(configuration.start(), LocalConfiguration::start);
+        let starts = [start, configuration.start()];
+        nodes.push(node_changes(name, old.as_ref(), &new, after.is_newer[index], starts, postgres));
     }
     let known: Vec<String> = nodes.iter().map(|node| node.name.clone()).collect();
     for (index, cluster) in after.snapshot.clusters.iter().enumerate() {
@@ -137,6 +139,7 @@ fn node_changes(
     old: Option<&NodeConfiguration<'_>>,
     new: &NodeConfiguration<'_>,
     is_newer: bool,
+    starts: [Start; 2],
     postgres: Option<PostgresVersion>,
 ) -> NodeChanges {
     let mut node = NodeChanges {
@@ -147,6 +150,7 @@ fn node_changes(
         postgres: postgres.or(new.postgres),
         changes: Vec::new(),
         masked: Vec::new(),
+        starts,
         tags: None,
     };
     let Some(old) = old else {
@@ -156,9 +160,23 @@ fn node_changes(
     match (old.effective(), new.effective()) {
         (Err(raised), _) => node.standing = Standing::RefusedBefore(raised),
         (_, Err(raised)) => node.standing = Standing::Refused(raised),
-        (Ok(old), Ok(new)) => node.compare(&old, &new),
+        (Ok(effective), Ok(wanted)) => {
+            node.compare(&effective, &wanted);
+            let reloaded = reloaded(old, new, starts).effective().unwrap_or(effective);
+            leave_to_restart(&mut node.changes, &reloaded);
+        }
     }
     node
+}
+
+/// The configuration of a node whose Patroni is told to reload: it reads its files again, if it was started with any, and lays
+/// the environment over them that it read when it was started.
+///
+/// Source: patroni/config.py, `Config.reload_local_configuration` and `_load_config_file`, 2.0.0 to 4.1.5.
+fn reloaded<'a>(old: &NodeConfiguration<'a>, new: &NodeConfiguration<'a>, starts: [Start; 2]) -> NodeConfiguration<'a> {
+    let [before, after] = starts;
+    let files = if before == after && before != Start::Environment { &new.files } else { &old.files };
+    NodeConfiguration { files: files.clone(), environment: old.environment, ..new.clone() }
 }
 
 fn member_changes(
@@ -178,6 +196,7 @@ fn member_changes(
         postgres: postgres.or(new.postgres).or(old.postgres),
         changes: Vec::new(),
         masked: Vec::new(),
+        starts: [Start::File; 2],
         tags: None,
     };
     let effective =

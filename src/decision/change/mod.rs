@@ -27,7 +27,7 @@ pub struct Configured<'a> {
 }
 
 /// A setting with another value than before.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Change {
     /// The setting, as a route of keys.
     pub path: Vec<String>,
@@ -35,10 +35,10 @@ pub struct Change {
     pub before: Option<Value>,
     /// What it is going to be; `None`: not set.
     pub after: Option<Value>,
-    /// Whether the value before is a default.
-    pub from_default: bool,
-    /// Whether the value after is a default.
-    pub to_default: bool,
+    /// Where the value before comes from; `None`: not set.
+    pub from: Option<Origin>,
+    /// Where the value after comes from; `None`: not set.
+    pub to: Option<Origin>,
     /// Which configuration it is changed in.
     pub place: Place,
     /// What it takes until it counts.
@@ -129,8 +129,26 @@ pub fn changes(before: &Configured<'_>, after: &Configured<'_>) -> Vec<Change> {
         }
     }
     found.extend(without_effect(before.effective, after.effective, &found));
-    found.sort_by(|one, other| one.effect.cmp(&other.effect).then_with(|| one.path.cmp(&other.path)));
+    sort(&mut found);
     found
+}
+
+/// Says of what a reload does not bring that it takes a restart of Patroni; `reloaded` is what the node uses after a reload.
+///
+/// What waits for a new cluster or replica, or comes to nothing, does so all the same.
+pub fn leave_to_restart(changes: &mut [Change], reloaded: &Effective) {
+    let reloaded = settings(reloaded);
+    for change in changes.iter_mut().filter(|change| change.place == Place::Local) {
+        let value = reloaded.get(&change.path).map(|setting| setting.value());
+        if change.effect < Effect::Bootstrap && !is_same(value.as_ref(), change.after.as_ref()) {
+            change.effect = Effect::RestartPatroni;
+        }
+    }
+    sort(changes);
+}
+
+fn sort(changes: &mut [Change]) {
+    changes.sort_by(|one, other| one.effect.cmp(&other.effect).then_with(|| one.path.cmp(&other.path)));
 }
 
 /// The settings that somebody can change, by their routes; names of parameters in lower case.
@@ -173,10 +191,10 @@ fn change(path: &[String], old: Option<&&Setting>, new: Option<&&Setting>, node:
         matches!(&setting.origin, Origin::Written { layer, .. } if of_node(layer))
     };
     let place = if old.iter().chain(new.iter()).any(is_local) { Place::Local } else { Place::Dynamic };
-    let is_default = |setting: Option<&&Setting>| setting.is_some_and(|setting| setting.origin == Origin::Default);
     let (effect, remark) = effect(path, before.as_ref(), after.as_ref(), place, node);
-    let (from_default, to_default) = (is_default(old), is_default(new));
-    Some(Change { path: path.to_vec(), before, after, from_default, to_default, place, effect, remark })
+    let origin = |setting: Option<&&Setting>| setting.map(|setting| setting.origin.clone());
+    let (from, to) = (origin(old), origin(new));
+    Some(Change { path: path.to_vec(), before, after, from, to, place, effect, remark })
 }
 
 /// Whether Patroni takes two values for the same: those that Python prints alike.
@@ -271,24 +289,22 @@ fn without_effect(before: &Effective, after: &Effective, found: &[Change]) -> Ve
         _ => Place::Local,
     };
     // What is not used now may have been used before.
-    let used = |effective: &Effective, unused: &Unused| {
-        let route: Vec<&str> = unused.path.iter().map(String::as_str).collect();
-        let setting = effective.settings.at(&route).filter(|setting| origin_layer(setting) == layer(unused));
-        setting.map(Setting::value)
-    };
     let row = |old: Option<&Unused>, new: Option<&Unused>| {
         let shown = new.or(old)?;
-        let value = |unused: Option<&Unused>, effective| {
-            unused.map(|unused| unused.setting.value()).or_else(|| used(effective, shown))
+        let route: Vec<&str> = shown.path.iter().map(String::as_str).collect();
+        let written = |unused: Option<&Unused>, effective: &Effective| {
+            let used = effective.settings.at(&route).filter(|setting| origin_layer(setting) == layer(shown));
+            unused.map(|unused| &unused.setting).or(used).cloned()
         };
-        let (before, after) = (value(old, before), value(new, after));
+        let (old, new) = (written(old, before), written(new, after));
+        let (before, after) = (old.as_ref().map(Setting::value), new.as_ref().map(Setting::value));
         let is_changed = !is_same(before.as_ref(), after.as_ref());
         is_changed.then(|| Change {
             path: shown.path.clone(),
             before,
             after,
-            from_default: false,
-            to_default: false,
+            from: old.map(|setting| setting.origin),
+            to: new.map(|setting| setting.origin),
             place: place(shown),
             effect: Effect::Nothing(Reason::Unused(shown.because.clone())),
             remark: None,
@@ -317,6 +333,35 @@ fn origin_layer(setting: &Setting) -> Option<Layer> {
 }
 
 impl Change {
+    /// Whether another change is the same, wherever its values are written.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        let kind = |change: &Self| (change.is_from_default(), change.is_to_default(), change.place);
+        self.path == other.path
+            && self.before == other.before
+            && self.after == other.after
+            && kind(self) == kind(other)
+            && self.effect == other.effect
+            && self.remark == other.remark
+    }
+
+    /// Whether the value before is a default.
+    pub fn is_from_default(&self) -> bool {
+        self.from == Some(Origin::Default)
+    }
+
+    /// Whether the value after is a default.
+    pub fn is_to_default(&self) -> bool {
+        self.to == Some(Origin::Default)
+    }
+
+    /// Whether the environment of Patroni tells one of the values.
+    pub fn is_of_environment(&self) -> bool {
+        let is_meant = |origin: &Origin| {
+            matches!(origin, Origin::Written { layer: Layer::Environment(_) | Layer::ConfigurationVariable, .. })
+        };
+        self.from.iter().chain(&self.to).any(is_meant)
+    }
+
     /// Whether the change needs a reload of Patroni on the node.
     pub fn needs_reload(&self) -> bool {
         self.place == Place::Local

@@ -34,8 +34,17 @@ pub fn steps(cluster: &ClusterChanges, edit: Option<&str>) -> Vec<Step> {
         let last = last
             .map(|leader| format!(", one after the other, the leader {leader} last and after a switchover"))
             .unwrap_or_default();
+        let is_news = |change: &Change| change.effect == Effect::RestartPatroni && change.place == Place::Local;
+        // What a reload reads has been installed for it.
+        let of_files = with(&|change| is_news(change) && !change.is_of_environment());
+        let of_files: Vec<String> = of_files.into_iter().filter(|node| !reloading.contains(node)).collect();
+        let of_environment = with(&|change| is_news(change) && change.is_of_environment());
+        let news = [("configuration", of_files), ("environment", of_environment)];
+        let news = news.iter().filter(|(_, nodes)| !nodes.is_empty());
+        let install: String =
+            news.map(|(what, nodes)| format!("install the new {what} on {}, then ", nodes.join(", "))).collect();
         let what = format!(
-            "restart Patroni on {}{last}; it stops PostgreSQL with it unless the cluster is paused",
+            "{install}restart Patroni on {}{last}; it stops PostgreSQL with it unless the cluster is paused",
             restarting.join(", ")
         );
         steps.push((what, Some("systemctl restart patroni".to_owned())));

@@ -2,7 +2,7 @@
 
 use crate::input::source_map::SourceId;
 use crate::model::config::effective::Environment;
-use crate::model::snapshot::{LocalConfiguration, MadeOf};
+use crate::model::snapshot::{LocalConfiguration, MadeOf, Start};
 use crate::model::version::PatroniVersion;
 use crate::parse::python;
 use crate::parse::tree::{Entry, Mapping, Node, Span, Style, Value};
@@ -12,8 +12,18 @@ impl LocalConfiguration {
     pub fn files(&self) -> Option<&[Self]> {
         match &self.made_of {
             MadeOf::OneFile => Some(std::slice::from_ref(self)),
+            MadeOf::FileAndEnvironment(file) => Some(std::slice::from_ref(file)),
             MadeOf::Files(files) => Some(files),
             MadeOf::NoFile => None,
+        }
+    }
+
+    /// What Patroni is started with to read it.
+    pub fn start(&self) -> Start {
+        match self.made_of {
+            MadeOf::OneFile | MadeOf::FileAndEnvironment(_) => Start::File,
+            MadeOf::Files(_) => Start::Directory,
+            MadeOf::NoFile => Start::Environment,
         }
     }
 
@@ -31,6 +41,14 @@ impl LocalConfiguration {
         Self { source, node, scope: None, document, error, made_of, environment: None }.named()
     }
 
+    /// The same as the only file of a directory.
+    pub fn into_directory(self) -> Self {
+        match self.made_of {
+            MadeOf::OneFile => Self::of_files(self.source, vec![self]),
+            _ => self,
+        }
+    }
+
     /// The configuration of a daemon that is started with an environment, and with these files if there are any.
     ///
     /// Source: patroni/config.py, `Config.__init__` and `_load_config_file`, 4.1.5.
@@ -39,7 +57,10 @@ impl LocalConfiguration {
     pub fn with_environment(files: Option<Self>, environment: Environment, version: PatroniVersion) -> Self {
         let variables = environment.tree(version).ok();
         let mut configuration = match files {
-            Some(file) if matches!(file.made_of, MadeOf::OneFile) => Self::of_files(file.source, vec![file]),
+            Some(file) if matches!(file.made_of, MadeOf::OneFile) => {
+                let made_of = MadeOf::FileAndEnvironment(Box::new(file.clone()));
+                Self { made_of, ..Self::of_files(file.source, vec![file]) }
+            }
             Some(files) => files,
             None => Self {
                 source: environment.source(),
@@ -60,6 +81,29 @@ impl LocalConfiguration {
         }
         configuration.environment = Some(environment);
         configuration.named()
+    }
+
+    /// The files alone; `None`: there are none.
+    pub fn without_environment(&self) -> Option<Self> {
+        match &self.made_of {
+            MadeOf::OneFile => Some(self.clone()),
+            MadeOf::FileAndEnvironment(file) => Some((**file).clone()),
+            MadeOf::Files(files) => Some(Self::of_files(self.source, files.clone())),
+            MadeOf::NoFile => None,
+        }
+    }
+
+    /// Says that the ids of its sources have grown by so much.
+    pub(super) fn renumber(&mut self, by: u32) {
+        self.source = self.source.renumbered(by);
+        self.document.iter_mut().for_each(|document| document.renumber(by));
+        self.error.iter_mut().for_each(|error| error.span.renumber(by));
+        self.environment.iter_mut().for_each(|environment| environment.renumber(by));
+        match &mut self.made_of {
+            MadeOf::OneFile | MadeOf::NoFile => {}
+            MadeOf::FileAndEnvironment(file) => file.renumber(by),
+            MadeOf::Files(files) => files.iter_mut().for_each(|file| file.renumber(by)),
+        }
     }
 
     /// Name and scope as the document tells them.

@@ -1,7 +1,9 @@
 //! A second input over a first one: what the second does not hold is as in the first.
 
-use crate::input::source_map::{SourceId, SourceMap};
-use crate::model::snapshot::{ClusterSnapshot, Dcs, DcsKey, LocalConfiguration, RawValue, RestAnswer, Snapshot, View};
+use crate::input::source_map::SourceId;
+use crate::model::snapshot::{
+    ClusterSnapshot, Dcs, DcsKey, LocalConfiguration, MadeOf, RawValue, RestAnswer, Snapshot, View,
+};
 use crate::parse::document::ViewKind;
 use crate::parse::tree::Node;
 
@@ -47,11 +49,12 @@ impl Snapshot {
         };
         overlaid.snapshot.skipped.extend(newer.skipped.iter().cloned());
         overlaid.snapshot.problems.extend(newer.problems.iter().cloned());
+        let by = overlaid.snapshot.sources.append(&newer.sources);
         for cluster in &newer.clusters {
-            overlaid.take_cluster(cluster, &newer.sources)?;
+            overlaid.take_cluster(cluster, by)?;
         }
         for configuration in &newer.configurations {
-            overlaid.take_configuration(self, configuration, newer);
+            overlaid.take_configuration(self, configuration, newer, by);
         }
         Ok(overlaid)
     }
@@ -94,9 +97,18 @@ fn tells_state(dcs: &Dcs) -> bool {
 }
 
 impl Overlaid {
-    fn take_cluster(&mut self, newer: &ClusterSnapshot, sources: &SourceMap) -> Result<(), OverlayError> {
+    /// Replaces a configuration of the first input, whichever node the new one says that it is of.
+    pub fn replace_configuration(&mut self, index: usize, configuration: LocalConfiguration) {
+        let known = &self.snapshot.configurations[index];
+        // A file that is broken does not tell its node.
+        let node = configuration.node.clone().or_else(|| known.node.clone());
+        self.snapshot.configurations[index] = LocalConfiguration { node, ..configuration };
+        self.is_newer[index] = true;
+    }
+
+    fn take_cluster(&mut self, newer: &ClusterSnapshot, by: u32) -> Result<(), OverlayError> {
         let index = self.cluster_of(newer)?;
-        let (mine, cluster) = (&mut self.snapshot.sources, &mut self.snapshot.clusters[index]);
+        let (sources, cluster) = (&self.snapshot.sources, &mut self.snapshot.clusters[index]);
         let is_state = newer.dcs.as_ref().is_some_and(tells_state);
         if is_state {
             cluster.dcs.clone_from(&newer.dcs);
@@ -105,20 +117,19 @@ impl Overlaid {
             cluster.taken_at = newer.taken_at;
         }
         for (name, value) in newer.dcs.iter().flat_map(|dcs| &dcs.keys) {
-            let source = adopt(mine, sources, value.source);
-            let mut value = DcsKey { source, ..value.clone() };
-            value.json.iter_mut().for_each(|json| json.rebase(source));
+            let mut value = DcsKey { source: value.source.renumbered(by), ..value.clone() };
+            value.json.iter_mut().for_each(|json| json.renumber(by));
             cluster.dcs.get_or_insert_with(|| empty(newer)).keys.insert(name.clone(), value);
         }
         if newer.dcs.is_none()
             && let Some(view) = newer.views.get(&ViewKind::Config)
         {
-            let source = adopt(mine, sources, view.source);
+            let source = view.source.renumbered(by);
             let mut tree = view.tree.clone();
-            tree.rebase(source);
+            tree.renumber(by);
             match &mut cluster.dcs {
                 Some(dcs) => {
-                    let text = mine.get(source).text.to_string();
+                    let text = sources.get(source).text.to_string();
                     dcs.keys.insert("config".to_owned(), key(source, text, Some(tree)));
                 }
                 None => {
@@ -129,10 +140,9 @@ impl Overlaid {
         for (member, answer) in &newer.rest {
             let answer = match answer {
                 RestAnswer::Answered { source, json } => {
-                    let source = adopt(mine, sources, *source);
                     let mut json = json.clone();
-                    json.iter_mut().for_each(|json| json.rebase(source));
-                    RestAnswer::Answered { source, json }
+                    json.iter_mut().for_each(|json| json.renumber(by));
+                    RestAnswer::Answered { source: source.renumbered(by), json }
                 }
                 RestAnswer::Unreachable { reason } => RestAnswer::Unreachable { reason: reason.clone() },
             };
@@ -169,14 +179,9 @@ impl Overlaid {
         Ok(self.snapshot.clusters.len() - 1)
     }
 
-    fn take_configuration(&mut self, older: &Snapshot, newer: &LocalConfiguration, from: &Snapshot) {
-        let configuration = {
-            let source = adopt(&mut self.snapshot.sources, &from.sources, newer.source);
-            let mut configuration = LocalConfiguration { source, ..newer.clone() };
-            configuration.document.iter_mut().for_each(|document| document.rebase(source));
-            configuration.error.iter_mut().for_each(|error| error.span.source = source);
-            configuration
-        };
+    fn take_configuration(&mut self, older: &Snapshot, newer: &LocalConfiguration, from: &Snapshot, by: u32) {
+        let mut configuration = newer.clone();
+        configuration.renumber(by);
         let file = |snapshot: &Snapshot, known: &LocalConfiguration| snapshot.sources.get(known.source).name.clone();
         let name = file(from, newer);
         let is_alike = |known: &LocalConfiguration| base_name(&file(older, known)) == base_name(&name);
@@ -197,11 +202,11 @@ impl Overlaid {
         let only = || (older.configurations.len() == 1 && from.configurations.len() == 1).then_some(0);
         match found.or_else(only) {
             Some(index) => {
-                let known = &older.configurations[index];
-                // A file that is broken does not tell its node.
-                let node = configuration.node.clone().or_else(|| known.node.clone());
-                self.snapshot.configurations[index] = LocalConfiguration { node, ..configuration };
-                self.is_newer[index] = true;
+                // A directory may have lost all parts but this one.
+                let parts = older.configurations[index].files().unwrap_or_default();
+                let is_left =
+                    matches!(older.configurations[index].made_of, MadeOf::Files(_)) && parts.iter().any(is_alike);
+                self.replace_configuration(index, if is_left { configuration.into_directory() } else { configuration });
             }
             None => {
                 self.snapshot.configurations.push(configuration);
@@ -222,10 +227,4 @@ fn empty(newer: &ClusterSnapshot) -> Dcs {
     let mut dcs = newer.dcs.clone().expect("its keys are being taken");
     dcs.keys.clear();
     dcs
-}
-
-/// Copies a text, which is masked already.
-fn adopt(mine: &mut SourceMap, theirs: &SourceMap, source: SourceId) -> SourceId {
-    let source = theirs.get(source);
-    mine.add(source.name.clone(), source.text.clone())
 }

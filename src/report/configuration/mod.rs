@@ -24,7 +24,7 @@ fn origin(origin: &Origin, sources: &SourceMap) -> String {
 }
 
 /// The same, files named as seen from `folder`.
-fn origin_below(origin: &Origin, sources: &SourceMap, folder: &str) -> String {
+pub(in crate::report) fn origin_below(origin: &Origin, sources: &SourceMap, folder: &str) -> String {
     let place = |span| place(span, sources, folder);
     match origin {
         Origin::Default => "default".to_owned(),

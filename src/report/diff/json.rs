@@ -10,6 +10,7 @@ use crate::decision::change::transition::{Posture, State, Transition};
 use crate::decision::change::{Effect, Order, Place};
 use crate::decision::quorum::margins::Property;
 use crate::input::source_map::SourceMap;
+use crate::model::config::effective::{Layer, Origin};
 use crate::parse::tree::Value;
 use crate::report::check::json::severity_name;
 use crate::report::configuration::json::value;
@@ -69,6 +70,22 @@ struct ChangeDocument<'a> {
     remark: Option<&'a str>,
     order: Option<&'static str>,
     nodes: &'a [&'a str],
+    places: Vec<PlacesDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct PlacesDocument<'a> {
+    node: &'a str,
+    before: Option<PlaceDocument<'a>>,
+    after: Option<PlaceDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct PlaceDocument<'a> {
+    source: &'a str,
+    line: usize,
+    column: usize,
+    variable: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -139,7 +156,7 @@ fn document(report: &Report<'_>) -> Json {
         scope: report.cluster.scope.as_deref().filter(|scope| !scope.is_empty()),
         leader: report.cluster.leader.as_deref(),
         nodes: report.cluster.nodes.iter().map(node).collect(),
-        changes: rows.iter().map(|row| change(row, sources)).collect(),
+        changes: rows.iter().map(|row| change(row, &report.before.sources, sources)).collect(),
         replication: replication(&report.cluster.transition),
         findings: FindingsDocument {
             appear: report.findings.appeared.iter().map(|it| finding(it, sources)).collect(),
@@ -175,7 +192,7 @@ fn node(node: &NodeChanges) -> NodeDocument<'_> {
     }
 }
 
-fn change<'a>(row: &'a Row<'_>, sources: &SourceMap) -> ChangeDocument<'a> {
+fn change<'a>(row: &'a Row<'_>, before: &'a SourceMap, sources: &'a SourceMap) -> ChangeDocument<'a> {
     let change = row.change;
     let is_secret = |value: &Option<Value>| matches!(value, Some(Value::Secret(_)));
     ChangeDocument {
@@ -183,8 +200,8 @@ fn change<'a>(row: &'a Row<'_>, sources: &SourceMap) -> ChangeDocument<'a> {
         path: &change.path,
         before: change.before.as_ref().map(value),
         after: change.after.as_ref().map(value),
-        before_is_default: change.from_default,
-        after_is_default: change.to_default,
+        before_is_default: change.is_from_default(),
+        after_is_default: change.is_to_default(),
         is_secret: is_secret(&change.before) || is_secret(&change.after),
         configuration: match change.place {
             Place::Dynamic => "dynamic",
@@ -207,7 +224,28 @@ fn change<'a>(row: &'a Row<'_>, sources: &SourceMap) -> ChangeDocument<'a> {
             _ => None,
         },
         nodes: &row.nodes,
+        places: row
+            .nodes
+            .iter()
+            .zip(&row.changes)
+            .map(|(node, change)| PlacesDocument {
+                node,
+                before: place(&change.from, before),
+                after: place(&change.to, sources),
+            })
+            .collect(),
     }
+}
+
+fn place<'a>(origin: &'a Option<Origin>, sources: &'a SourceMap) -> Option<PlaceDocument<'a>> {
+    let Some(Origin::Written { layer, span }) = origin else { return None };
+    let source = sources.get(span.source);
+    let position = source.position(span.start);
+    let variable = match layer {
+        Layer::Environment(name) => Some(name.as_str()),
+        _ => None,
+    };
+    Some(PlaceDocument { source: &source.name, line: position.line, column: position.column, variable })
 }
 
 fn replication(transition: &Result<Transition, String>) -> ReplicationDocument<'_> {

@@ -8,7 +8,8 @@ use crate::decision::change::steps::{Step, steps};
 use crate::decision::change::transition::Transition;
 use crate::decision::change::{Change, Effect, Place, Reason};
 use crate::input::source_map::SourceMap;
-use crate::model::snapshot::{Overlaid, Snapshot};
+use crate::model::config::effective::Origin;
+use crate::model::snapshot::{LocalConfiguration, Overlaid, Snapshot, Start};
 use crate::report::configuration;
 use crate::rules::comparison::Comparison;
 use crate::rules::finding::{Finding, Severity};
@@ -37,6 +38,8 @@ pub struct Row<'a> {
     pub change: &'a Change,
     /// The nodes.
     pub nodes: Vec<&'a str>,
+    /// The change as each of them has it, which tells where its values are written.
+    pub changes: Vec<&'a Change>,
 }
 
 /// Settings that synchronous replication hangs on.
@@ -62,9 +65,12 @@ impl<'a> Report<'a> {
         let mut rows: Vec<Row<'_>> = Vec::new();
         for node in &self.cluster.nodes {
             for change in &node.changes {
-                match rows.iter_mut().find(|row| row.change == change) {
-                    Some(row) => row.nodes.push(&node.name),
-                    None => rows.push(Row { change, nodes: vec![&node.name] }),
+                match rows.iter_mut().find(|row| row.change.is_alike(change)) {
+                    Some(row) => {
+                        row.nodes.push(&node.name);
+                        row.changes.push(change);
+                    }
+                    None => rows.push(Row { change, nodes: vec![&node.name], changes: vec![change] }),
                 }
             }
         }
@@ -141,6 +147,19 @@ impl<'a> Report<'a> {
             remarks.push(format!("the dynamic configuration is that of {before}: {after} holds none"));
         }
         for node in &self.cluster.nodes {
+            let [start, new_start] = node.starts.map(started_with);
+            if start != new_start {
+                remarks.push(format!(
+                    "{}: Patroni was started with {start} and is to be started with {new_start}; a reload reads what it was \
+                     started with",
+                    node.name
+                ));
+            } else if node.changes.iter().any(is_left_by_reload) {
+                remarks.push(format!(
+                    "{}: Patroni reads its environment when it starts, and a reload does not read it again",
+                    node.name
+                ));
+            }
             if let Standing::RefusedBefore(raised) = &node.standing {
                 remarks.push(format!(
                     "{}: Patroni does not start with what {before} holds ({raised}), so there is nothing to compare with",
@@ -153,6 +172,66 @@ impl<'a> Report<'a> {
         }
         remarks
     }
+}
+
+/// Whether a reload would do if the value were in a file.
+fn is_left_by_reload(change: &Change) -> bool {
+    change.effect == Effect::RestartPatroni && change.is_of_environment()
+}
+
+fn started_with(start: Start) -> &'static str {
+    match start {
+        Start::File => "a file",
+        Start::Directory => "a directory",
+        Start::Environment => "its environment alone",
+    }
+}
+
+/// Where the values of a change are written, node by node: where the new one is, and where the old one was if that is gone or
+/// was written in something else.
+fn places(row: &Row<'_>, report: &Report<'_>) -> Vec<String> {
+    let (before, after) = (report.before, &report.after.snapshot);
+    let newer = || (0..after.configurations.len()).filter(|index| report.after.is_newer[*index]);
+    let older = newer().filter_map(|index| report.after.replaces[index]);
+    let folders = [
+        folder(older.map(|index| &before.configurations[index]), &before.sources),
+        folder(newer().map(|index| &after.configurations[index]), &after.sources),
+    ];
+    let layer = |origin: &Option<Origin>| match origin {
+        Some(Origin::Written { layer, .. }) => Some(layer.clone()),
+        _ => None,
+    };
+    let mut places: Vec<String> = Vec::new();
+    for change in row.changes.iter().filter(|change| change.place == Place::Local) {
+        let written = |origin: &Option<Origin>, sources: &SourceMap, folder: &str| {
+            layer(origin).and(origin.as_ref()).map(|origin| configuration::origin_below(origin, sources, folder))
+        };
+        let from = written(&change.from, &before.sources, &folders[0]);
+        let place = match (from, written(&change.to, &after.sources, &folders[1])) {
+            (Some(from), Some(to)) if layer(&change.from) != layer(&change.to) => format!("{from} → {to}"),
+            (Some(from), None) => format!("was in {from}"),
+            (_, Some(to)) => to,
+            (None, None) => continue,
+        };
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
+}
+
+/// The folder that all files of these nodes lie in, with the slash at its end.
+fn folder<'a>(configurations: impl Iterator<Item = &'a LocalConfiguration>, sources: &SourceMap) -> String {
+    let files = configurations.flat_map(|configuration| configuration.files().unwrap_or_default());
+    let folders = files.map(|file| {
+        let name = sources.get(file.source).name.as_str();
+        &name[..name.rfind('/').map_or(0, |slash| slash + 1)]
+    });
+    let common = |one: &'_ str, other: &str| {
+        let parts = one.split_inclusive('/').zip(other.split_inclusive('/'));
+        parts.take_while(|(one, other)| one == other).map(|(part, _)| part.len()).sum::<usize>()
+    };
+    folders.reduce(|one, other| &one[..common(one, other)]).unwrap_or_default().to_owned()
 }
 
 /// Why nothing comes of a change.

@@ -12,7 +12,7 @@ use crate::decision::quorum::situation::Mode;
 use crate::parse::python;
 use crate::parse::tree::Value;
 use crate::report::configuration::scalar::scalar;
-use crate::report::diff::{Report, Row, effect, grouped, reason};
+use crate::report::diff::{Report, Row, effect, grouped, places, reason};
 use crate::report::palette::Palette;
 use crate::report::quorum::text::tolerated_text;
 use crate::report::table::{self, Cell};
@@ -27,6 +27,8 @@ const SECTION_INDENT: usize = 18;
 const MAXIMUM_VALUE: usize = 60;
 /// Settings with longer names do not line up.
 const MAXIMUM_NAME: usize = 44;
+/// So many places of a change are named.
+const MAXIMUM_PLACES: usize = 4;
 /// Of a list, so many items that come or go are shown.
 const MAXIMUM_ITEMS: usize = 6;
 
@@ -187,12 +189,26 @@ impl<W: Write> Text<'_, '_, W> {
         for row in &self.rows {
             let name = printable(&row.change.path.join(".")).into_owned();
             let padding = " ".repeat(width.min(MAXIMUM_NAME).saturating_sub(name.width()));
-            let mut text = values(row.change);
-            if let Effect::Nothing(why) = &row.change.effect {
-                text.push_str(&format!(" ({})", reason(why, sources)));
+            let mut places = places(row, self.report);
+            let more = places.len().saturating_sub(MAXIMUM_PLACES);
+            places.truncate(MAXIMUM_PLACES);
+            if 0 < more {
+                places.push(format!("{more} more"));
             }
-            if let Some(remark) = &row.change.remark {
-                text.push_str(&format!(" ({remark})"));
+            let why = match &row.change.effect {
+                Effect::Nothing(why) => Some(reason(why, sources)),
+                _ => None,
+            };
+            let place = Some(places.join(", ")).filter(|place| !place.is_empty());
+            let is_secret = |value: &Option<Value>| matches!(value, Some(Value::Secret(_)));
+            let other = is_secret(&row.change.before) && is_secret(&row.change.after);
+            let other = other.then(|| "another one".to_owned());
+            let notes: Vec<String> = [other, place, why, row.change.remark.clone()].into_iter().flatten().collect();
+            let mut text = values(row.change);
+            if !notes.is_empty() {
+                // Behind a list they would seem to be about its last item.
+                text.push_str(if matches!(row.change.after, Some(Value::Sequence(_))) { "\n" } else { " " });
+                text.push_str(&format!("({})", notes.join("; ")));
             }
             let first = format!("    {}{padding}  ", self.look.palette.code(&name));
             let indent = " ".repeat(6 + width.min(MAXIMUM_NAME));
@@ -381,11 +397,9 @@ fn values(change: &Change) -> String {
         Some(value) if is_default && python::str(value).is_empty() => "not set".to_owned(),
         Some(value) => format!("{}{}", cut(&scalar(value)), if is_default { " (default)" } else { "" }),
     };
-    let (before, after) = (shown(&change.before, change.from_default), shown(&change.after, change.to_default));
-    match (&change.before, &change.after) {
-        (Some(Value::Secret(_)), Some(Value::Secret(_))) => format!("{before} → {after} (another one)"),
-        _ => format!("{before} → {after}"),
-    }
+    let (before, after) =
+        (shown(&change.before, change.is_from_default()), shown(&change.after, change.is_to_default()));
+    format!("{before} → {after}")
 }
 
 fn cut(text: &str) -> String {

@@ -100,6 +100,17 @@ impl Environment {
         self.source
     }
 
+    /// Says that the ids of its sources have grown by so much.
+    pub fn renumber(&mut self, by: u32) {
+        self.source = self.source.renumbered(by);
+        self.variables.iter_mut().for_each(|variable| variable.span.renumber(by));
+        match &mut self.document {
+            Some(Ok(document)) => document.renumber(by),
+            Some(Err(error)) => error.span.renumber(by),
+            None => {}
+        }
+    }
+
     /// The configuration that a release makes of the variables, as a tree: what it reads from variables that it knows,
     /// every value and its keys at the place of the variable's value.
     ///
