@@ -105,8 +105,10 @@ pub fn is_secret_key(key: &str) -> bool {
     let ends_with = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
     // `pasword`, `passwrod`: a slip of the finger must not show what it hides.
     let is_slip = name.len().abs_diff(WORD.len()) <= 2 && strsim::damerau_levenshtein(&name, WORD) <= 2;
-    let names_secret =
-        PARTS.iter().any(|part| name.contains(part)) || ends_with(&ENDS) || WHOLE.contains(&name.as_str()) || is_slip;
+    let names_secret = (0..name.len()).any(|at| begins_with_any(&name.as_bytes()[at..], &PARTS))
+        || ends_with(&ENDS)
+        || WHOLE.contains(&name.as_str())
+        || is_slip;
     names_secret && !ends_with(&HARMLESS) && !ends_with(&PATHS)
 }
 
@@ -160,8 +162,8 @@ fn conceal_below(node: &mut Node, is_secret: bool, found: &mut Found) {
         Value::Mapping(mapping) => {
             for entry in &mut mapping.entries {
                 let names_secret = matches!(&entry.key.value, Value::String(key) if is_secret_key(key));
-                if let Some(name) = entry.key.as_str().map(str::to_owned) {
-                    conceal_section(&name, &mut entry.value, found);
+                if let Some(name) = entry.key.as_str() {
+                    conceal_section(name, &mut entry.value, found);
                 }
                 conceal_below(&mut entry.key, is_secret, found);
                 conceal_below(&mut entry.value, is_secret || names_secret, found);
@@ -286,11 +288,13 @@ fn has_trace(text: &[u8]) -> bool {
     (0..text.len()).any(|at| begins_with_any(&text[at..], &TRACES))
 }
 
-/// Whether a text begins with one of `words`, in any case.
+/// Whether a text begins with one of `words`, which are in lower case, in any case.
 fn begins_with_any(text: &[u8], words: &[&str]) -> bool {
-    let begins_with =
-        |word: &&str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
-    words.iter().any(begins_with)
+    let Some(first) = text.first().map(u8::to_ascii_lowercase) else { return false };
+    words
+        .iter()
+        .map(|word| word.as_bytes())
+        .any(|word| word[0] == first && text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)))
 }
 
 /// What the names of secrets contain.

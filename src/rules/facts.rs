@@ -68,7 +68,8 @@ pub struct Subjects<'a> {
     cluster: Vec<Subject<'a>>,
     members: Vec<Subject<'a>>,
     configurations: Vec<Subject<'a>>,
-    dynamics: Vec<Subject<'a>>,
+    /// The dynamic configuration in the DCS, if there is the key; without a value if it is no JSON.
+    stored: Option<Subject<'a>>,
 }
 
 impl<'a> Subjects<'a> {
@@ -83,11 +84,11 @@ impl<'a> Subjects<'a> {
                 Each::Input => &[],
                 Each::Members => &self.members,
                 Each::Configurations => &self.configurations,
-                Each::Dynamics => &self.dynamics,
+                // What the files would start a cluster with.
+                Each::Dynamics if self.stored.is_none() && !both => &self.configurations,
+                Each::Dynamics => self.stored.as_slice(),
             };
-            let is_part =
-                move |subject: &&Subject<'_>| *each == Each::Dynamics && both && subject.configuration.is_some();
-            subjects.iter().filter(move |subject| !is_part(subject))
+            subjects.iter().filter(move |subject| *each != Each::Dynamics || subject.dynamic.is_some())
         })
     }
 }
@@ -279,14 +280,7 @@ impl<'a> Scene<'a> {
     /// Everything in this scene that rules are evaluated on.
     pub fn subjects(&'a self) -> Subjects<'a> {
         let dynamic = |configuration| self.dynamic().or_else(|| bootstrap(configuration));
-        let dynamics = match self.key_text("config") {
-            Some(_) => self.dynamic().map(|dynamic| self.subject(None, None, Some(dynamic))).into_iter().collect(),
-            None => self
-                .configurations
-                .iter()
-                .filter_map(|file| Some(self.subject(None, Some(file), Some(bootstrap(file)?))))
-                .collect(),
-        };
+        let stored = self.key_text("config").map(|_| self.subject(None, None, self.dynamic()));
         Subjects {
             scene: self,
             cluster: vec![self.subject(None, None, self.dynamic())],
@@ -300,7 +294,7 @@ impl<'a> Scene<'a> {
                 .iter()
                 .map(|file| self.subject(None, Some(file), dynamic(file)))
                 .collect(),
-            dynamics,
+            stored,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Scalars that YAML 1.1 reads as another type than a person meant.
 
+use std::borrow::Cow;
+
 use crate::model::config::schema::{Kind, Truth};
 use crate::model::postgresql::parameter::{Kind as PostgresKind, Parameter};
 use crate::parse::python;
@@ -29,7 +31,7 @@ pub fn octal_integers(subject: &Subject<'_>) -> Found {
             && digits.starts_with('0')
             && digits.bytes().all(|byte| byte == b'_' || byte.is_ascii_digit());
         let same = digits.replace('_', "").parse::<i128>().is_ok_and(|decimal| decimal == number.abs());
-        let key = path.last().map_or("", String::as_str);
+        let key = path.last().map_or("", AsRef::as_ref);
         let is_mode = key.ends_with("mode") || key.ends_with("permissions");
         (is_octal && !same && !is_mode).then(|| described(path, node, raw))
     }))
@@ -65,7 +67,7 @@ pub fn date_scalars(subject: &Subject<'_>) -> Found {
     Ok(scalars(subject, |path, node, raw| {
         let is_stored = path.first().is_some_and(|section| section == "tags")
             || path.iter().any(|part| part == "labels")
-            || path.starts_with(&["bootstrap".to_owned(), "dcs".to_owned()]);
+            || matches!(path, [first, second, ..] if first == "bootstrap" && second == "dcs");
         let hit = || described(path, node, raw).with("is_stored", is_stored);
         matches!(node.value, Value::Timestamp(_)).then(hit)
     }))
@@ -188,8 +190,8 @@ pub fn template_leftovers(subject: &Subject<'_>) -> Found {
 }
 
 /// Whether the setting names something.
-fn is_identifier(path: &[String]) -> bool {
-    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+fn is_identifier(path: &[Cow<'_, str>]) -> bool {
+    let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
     matches!(path.as_slice(), ["name" | "scope" | "namespace"] | ["postgresql", "data_dir" | "bin_dir"])
         || matches!(
             path.as_slice(),
@@ -198,8 +200,8 @@ fn is_identifier(path: &[String]) -> bool {
 }
 
 /// Whether the setting is an address, or a list of them.
-fn is_address(path: &[String]) -> bool {
-    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+fn is_address(path: &[Cow<'_, str>]) -> bool {
+    let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
     matches!(
         path.as_slice(),
         ["postgresql" | "restapi", "listen" | "connect_address"]
@@ -208,13 +210,13 @@ fn is_address(path: &[String]) -> bool {
     )
 }
 
-fn described(path: &[String], node: &Node, raw: &str) -> Hit {
+fn described(path: &[Cow<'_, str>], node: &Node, raw: &str) -> Hit {
     let hit = Hit::at(node.span, "").with("path", path.join(".")).with("raw", raw.to_owned());
     hit.with("meaning", shown(node))
 }
 
 /// Every scalar of the configuration file for which `find` finds something.
-fn scalars(subject: &Subject<'_>, find: impl Fn(&[String], &Node, &str) -> Option<Hit>) -> Vec<Hit> {
+fn scalars(subject: &Subject<'_>, find: impl Fn(&[Cow<'_, str>], &Node, &str) -> Option<Hit>) -> Vec<Hit> {
     let mut hits = Vec::new();
     if let Some(document) = subject.configuration.and_then(|configuration| configuration.document.as_ref()) {
         visit(subject, document, &mut Vec::new(), &mut |path, node, raw| hits.extend(find(path, node, raw)));
@@ -222,18 +224,23 @@ fn scalars(subject: &Subject<'_>, find: impl Fn(&[String], &Node, &str) -> Optio
     hits
 }
 
-fn visit(subject: &Subject<'_>, node: &Node, path: &mut Vec<String>, look: &mut dyn FnMut(&[String], &Node, &str)) {
+fn visit<'a>(
+    subject: &Subject<'_>,
+    node: &'a Node,
+    path: &mut Vec<Cow<'a, str>>,
+    look: &mut dyn FnMut(&[Cow<'a, str>], &Node, &str),
+) {
     match &node.value {
         Value::Sequence(items) => {
             for (index, item) in items.iter().enumerate() {
-                path.push(index.to_string());
+                path.push(index.to_string().into());
                 visit(subject, item, path, look);
                 path.pop();
             }
         }
         Value::Mapping(mapping) => {
             for entry in mapping.effective().filter(|entry| !entry.merged) {
-                path.push(python::str(&entry.key.value));
+                path.push(entry.key.as_str().map_or_else(|| python::str(&entry.key.value).into(), Cow::Borrowed));
                 visit(subject, &entry.value, path, look);
                 path.pop();
             }

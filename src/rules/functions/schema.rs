@@ -143,10 +143,10 @@ fn is_method(document: Document, section: &[&str], entry: &Entry, mapping: &Mapp
         Some(Value::String(method)) => method == name,
         _ => false,
     };
-    let has_command = entry.value.get("command").is_some();
+    let has_command = || entry.value.get("command").is_some();
     match section {
-        ["bootstrap"] if document == Document::Local => has_command || named("method"),
-        ["postgresql"] => has_command || named("create_replica_methods") || named("create_replica_method"),
+        ["bootstrap"] if document == Document::Local => has_command() || named("method"),
+        ["postgresql"] => has_command() || named("create_replica_methods") || named("create_replica_method"),
         _ => false,
     }
 }

@@ -147,8 +147,10 @@ impl Section {
     }
 
     fn grow(&mut self, path: &'static str, key: &'static Key) {
-        let (names, rest) = path.split_once('.').map_or((path, None), |(names, rest)| (names, Some(rest)));
-        for name in names.split('|') {
+        let (names, rest) = split(path, b'.');
+        let mut names = Some(names);
+        while let Some((name, others)) = names.map(|names| split(names, b'|')) {
+            names = others;
             // Rows of one section stand together.
             let index = self.below.iter().rposition(|(known, _)| *known == name).unwrap_or_else(|| {
                 self.below.push((name, Self::default()));
@@ -160,6 +162,15 @@ impl Section {
                 None => below.key = Some(key),
             }
         }
+    }
+}
+
+/// What stands before the first `separator`, and what behind it. The whole table goes through here at every start, and its
+/// paths are short: a loop over bytes is quicker than to set up a search.
+fn split(text: &'static str, separator: u8) -> (&'static str, Option<&'static str>) {
+    match text.bytes().position(|byte| byte == separator) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
     }
 }
 
