@@ -476,3 +476,158 @@ fn what_makes_no_sense_is_refused_with_what_to_do() {
         "error: --env-file is that of one node, and the input holds several\nhelp: name its configuration with -c",
     );
 }
+
+/// Keys of a DCS as etcdctl prints them, of a cluster of these members, of which the first leads.
+fn keys(config: &str, members: &[&str], more: &str) -> String {
+    let mut text = format!("/service/demo/config\n{config}\n/service/demo/leader\n{}\n", members[0]);
+    for (index, name) in members.iter().enumerate() {
+        let role = if index == 0 { "primary" } else { "replica" };
+        text.push_str(&format!(
+            "/service/demo/members/{name}\n{{\"conn_url\":\"postgres://10.0.0.{index}:5432/postgres\",\"api_url\":\
+             \"http://10.0.0.{index}:8008/patroni\",\"state\":\"running\",\"role\":\"{role}\",\"replication_state\":\
+             \"streaming\",\"version\":\"4.1.5\",\"xlog_location\":100,\"timeline\":1}}\n"
+        ));
+    }
+    format!("{text}/service/demo/status\n{{\"optime\":100}}\n{more}")
+}
+
+/// The report in JSON on files in a folder of their own, named by their places there.
+fn document(topic: &str, files: &[(&str, &str)], arguments: &[&str]) -> serde_json::Value {
+    let folder = folder("diff", topic, files);
+    let of_folder = |argument: &&str| match files.iter().any(|(name, _)| name.split('/').next() == Some(argument)) {
+        true => folder.join(argument).display().to_string(),
+        false => (*argument).to_owned(),
+    };
+    let arguments: Vec<String> = arguments.iter().map(of_folder).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (_, stdout, stderr) = diff(&[&arguments[..], &["--format", "json"]].concat());
+    assert!(!format!("{stdout}{stderr}").contains("planted"), "{stdout}{stderr}");
+    let document = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}"));
+    schema::assert_valid("diff.schema.json", &document);
+    document
+}
+
+/// What changes, and what it takes: `key: takes`.
+fn effects(topic: &str, files: &[(&str, &str)], arguments: &[&str]) -> Vec<String> {
+    let document = document(topic, files, arguments);
+    let text = |change: &serde_json::Value, name: &str| change[name].as_str().expect("a text").to_owned();
+    let changes = document["changes"].as_array().expect("a list");
+    changes.iter().map(|change| format!("{}: {}", text(change, "key"), text(change, "takes"))).collect()
+}
+
+/// The steps, in words.
+fn steps(topic: &str, files: &[(&str, &str)], arguments: &[&str]) -> Vec<String> {
+    let document = document(topic, files, arguments);
+    let steps = document["steps"].as_array().expect("a list");
+    let told = |name: &str, step: &serde_json::Value| step[name].as_str().unwrap_or_default().to_owned();
+    steps.iter().map(|step| format!("{} | {}", told("what", step), told("command", step))).collect()
+}
+
+const FILE: &str = "scope: demo\nname: pg1\npostgresql: {data_dir: /data}\n";
+
+#[test]
+fn what_a_change_takes_is_told_by_where_it_stands() {
+    let of_files = |topic: &str, before: &str, after: &str| {
+        let (before, after) = (format!("{FILE}{before}"), format!("{FILE}{after}"));
+        effects(topic, &[("before.yml", &before), ("after.yml", &after)], &["before.yml", "after.yml"])
+    };
+    let loggers = "log: {loggers: {patroni.ha: DEBUG}}\n";
+    assert_eq!(of_files("loggers", "", loggers), ["log.loggers.patroni.ha: reload"]);
+    let script = FILE.replace("/data", "/data, callbacks: {on_start: /bin/notify}");
+    let files = [("before.yml", FILE), ("after.yml", &script)];
+    assert_eq!(effects("callbacks", &files, &["before.yml", "after.yml"]), ["postgresql.callbacks.on_start: reload"]);
+    // Nothing and null are the same, and so are the names of parameters in any case.
+    assert_eq!(of_files("null", "watchdog: {device: }\n", ""), [""; 0]);
+    let lower = FILE.replace("/data", "/data, parameters: {work_mem: 4MB}");
+    let upper = FILE.replace("/data", "/data, parameters: {WORK_MEM: 4MB}");
+    assert_eq!(effects("case", &[("a.yml", &lower), ("b.yml", &upper)], &["a.yml", "b.yml"]), [""; 0]);
+
+    let keys = keys(r#"{"ttl":30}"#, &["pg1", "pg2"], "");
+    let of_edit = |topic: &str, edit: &str| effects(topic, &[("keys.txt", &keys)], &["keys.txt", "--set", edit]);
+    let recovery = "postgresql.recovery_conf.restore_command";
+    assert_eq!(of_edit("recovery", &format!("{recovery}=cp")), [format!("{recovery}: standbys")]);
+    assert_eq!(of_edit("text", "ttl='30'"), [""; 0]);
+    // Patroni adjusts a default to what is set.
+    assert_eq!(of_edit("adjusted", "ttl=20"), ["loop_wait: live", "retry_timeout: live", "ttl: live"]);
+}
+
+#[test]
+fn what_follows_from_the_state_of_the_cluster_is_not_put_down_to_the_change() {
+    // The leader has not written /sync yet: whatever is changed, it will.
+    let unsettled = keys(r#"{"synchronous_mode":true}"#, &["pg1", "pg2"], "");
+    let files = [("keys.txt", unsettled.as_str())];
+    let document = document("unsettled", &files, &["keys.txt", "--set", "loop_wait=9"]);
+    assert_eq!(document["findings"]["vanish"].as_array().expect("a list"), &[] as &[serde_json::Value]);
+    assert_eq!(document["findings"]["remain"], 1, "{document:#}");
+}
+
+#[test]
+fn tags_of_a_node_change_the_margins() {
+    let keys = keys("{}", &["pg1", "pg2"], "");
+    let (before, after) =
+        (FILE.replace("pg1", "pg2"), format!("{}tags: {{nofailover: true}}\n", FILE.replace("pg1", "pg2")));
+    let files = [("before/keys.txt", keys.as_str()), ("before/pg2.yml", &before), ("after.yml", &after)];
+    let document = document("tags", &files, &["before", "after.yml"]);
+    let failover = |side: &str| document["replication"][side]["survives_any_loss_of"]["failover"].clone();
+    assert_eq!((failover("before"), failover("after")), (serde_json::json!(1), serde_json::json!(0)), "{document:#}");
+    let (_, text, _) = diff(&[
+        &folder("diff", "tags-text", &files).join("before").display().to_string(),
+        &folder("diff", "tags-after", &files).join("after.yml").display().to_string(),
+    ]);
+    assert!(text.contains("survive the loss of"), "{text}");
+}
+
+#[test]
+fn a_leader_that_rejects_the_change_does_not_follow_it() {
+    let keys = keys("{}", &["pg1"], "/service/demo/members/pg1/notes\n{}\n");
+    let edit = ["keys.txt", "--set", "loop_wait=soon", "--set", "synchronous_mode=on"];
+    let document = document("rejected", &[("keys.txt", &keys)], &edit);
+    assert_eq!(document["nodes"].as_array().map(Vec::len), Some(1), "{document:#}");
+    assert_eq!(document["replication"]["after"]["synchronous_mode"], "off", "{document:#}");
+}
+
+#[test]
+fn secrets_within_a_text_are_told_to_be_unknown() {
+    let file = |password: &str, port: u16| {
+        format!(
+            "{FILE}consul: {{url: 'http://user:planted-{password}@consul:8500'}}\nctl: {{}}\netcd3: {{url: 'http://user:planted@etcd:{port}'}}\n"
+        )
+    };
+    let (before, after) = (file("1", 2379), file("2", 2380));
+    let files = [("before.yml", before.as_str()), ("after.yml", &after)];
+    let document = document("masked", &files, &["before.yml", "after.yml"]);
+    let remarks = document["remarks"].as_array().expect("a list").iter().filter_map(|remark| remark.as_str());
+    let masked: Vec<&str> =
+        remarks.filter(|remark| remark.contains("consul.url") || remark.contains("etcd3.url")).collect();
+    assert!(
+        matches!(masked.as_slice(), [one] if one.contains("consul.url") && !one.contains("etcd3.url")),
+        "{document:#}"
+    );
+}
+
+#[test]
+fn the_leader_is_restarted_last() {
+    let keys = keys("{}", &["pg1", "pg2"], "");
+    let file = |name: &str, port: u16| format!("{}etcd3: {{host: 'etcd:{port}'}}\n", FILE.replace("pg1", name));
+    let (old_1, new_1, old_2, new_2) = (file("pg1", 2379), file("pg1", 2380), file("pg2", 2379), file("pg2", 2380));
+    let before = [("before/keys.txt", keys.as_str()), ("before/pg1.yml", &old_1), ("before/pg2.yml", &old_2)];
+    let restarts = |topic: &str, after: &[(&str, &str)], is_known: bool| {
+        let before = if is_known { &before[..] } else { &before[1..] };
+        steps(topic, &[before, after].concat(), &["before", "after"])
+    };
+    let both = [("after/pg1.yml", new_1.as_str()), ("after/pg2.yml", new_2.as_str())];
+    let last = "one after the other, the leader pg1 last and after a switchover";
+    let steps = restarts("restart-both", &both, true);
+    assert!(steps[0].contains(last) && steps[0].contains("restart Patroni on pg1, pg2"), "{steps:?}");
+    for steps in [
+        restarts("restart-leader", &both[..1], true),
+        restarts("restart-standby", &both[1..], true),
+        restarts("restart-unknown", &both, false),
+    ] {
+        assert!(steps[0].contains("restart Patroni on ") && !steps[0].contains("one after the other"), "{steps:?}");
+    }
+    // patronictl names the cluster, whichever file tells it.
+    let reload = |topic: &str, files: &[(&str, &str)]| self::steps(topic, files, &["keys.txt", "--set", "ttl=31"]);
+    let named = reload("scope", &[("keys.txt", &keys)]);
+    assert!(named[0].ends_with("| patronictl edit-config demo -s ttl=31"), "{named:?}");
+}

@@ -9,7 +9,7 @@ pub mod transition;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decision::change::parameters::parameter;
-use crate::model::config::effective::{Because, COPIED, DynamicUse, Effective, Layer, Origin, Setting, Unused};
+use crate::model::config::effective::{Because, COPIED, Effective, Layer, Origin, Setting, Unused};
 use crate::model::config::schema::{self, Apply, Document, Kind};
 use crate::model::postgresql::version::PostgresVersion;
 use crate::model::version::PatroniVersion;
@@ -273,10 +273,6 @@ fn of_key(apply: Apply, place: Place) -> Effect {
 
 /// What is written otherwise than before and not used, before or after.
 fn without_effect(before: &Effective, after: &Effective, found: &[Change]) -> Vec<Change> {
-    let is_rejected = |effective: &Effective| matches!(effective.dynamic, DynamicUse::Rejected(_));
-    if is_rejected(before) || is_rejected(after) {
-        return Vec::new();
-    }
     let is_told = |unused: &&Unused| {
         let is_written = matches!(unused.setting.origin, Origin::Written { .. });
         let is_elsewhere = matches!(unused.because, Because::Initialized | Because::Rejected);

@@ -108,11 +108,7 @@ fn is_equal(kind: Kind, one: &Value, other: &Value) -> bool {
             let number = |value| python::parse_real(value, unit(base));
             number(one).is_some() && number(one) == number(other)
         }
-        Kind::Enum(_) => lower(one) == lower(other),
-        Kind::EnumBool(_) => match (python::parse_bool(one), python::parse_bool(other)) {
-            (Some(one), Some(other)) => one == other,
-            _ => lower(one) == lower(other),
-        },
+        Kind::Enum(_) | Kind::EnumBool(_) => lower(one) == lower(other),
         Kind::Text => python::str(one) == python::str(other),
     }
 }
@@ -185,6 +181,47 @@ mod tests {
         check("io_method", "", "worker", 16, &Effect::Nothing(Reason::LeftOut));
         check("io_method", "", "worker", 18, &restart(None));
         check("shared_buffers", "1GB", "2GB", 0, &restart(None));
+    }
+
+    #[test]
+    fn values_are_compared_as_their_types_are() {
+        let same = Effect::Nothing(Reason::SameValue);
+        check("autovacuum", "on", "yes", 16, &same);
+        check("autovacuum", "on", "off", 16, &Effect::Live);
+        check("checkpoint_completion_target", "0.9", "0.90", 16, &same);
+        check("checkpoint_completion_target", "0.9", "0.5", 16, &Effect::Live);
+        check("wal_compression", "pglz", "PGLZ", 16, &same);
+        check("wal_compression", "pglz", "lz4", 16, &Effect::Live);
+        check("synchronous_commit", "remote_write", "REMOTE_WRITE", 16, &same);
+        check("synchronous_commit", "remote_write", "local", 16, &Effect::Live);
+        check("synchronous_commit", "on", "true", 16, &Effect::Live);
+        check("synchronous_commit", "on", "off", 16, &Effect::Live);
+        check("search_path", "a", "b", 16, &Effect::Live);
+    }
+
+    #[test]
+    fn the_first_release_of_a_major_is_of_that_major() {
+        let first_of_12 = PostgresVersion::of_number(120_000).expect("a version");
+        assert_eq!(restarts_standby("recovery_min_apply_delay", Some(first_of_12)), Some(false));
+        let text = |number: &str| Some(Value::String(number.to_owned()));
+        let (ten, twenty) = (text("10"), text("20"));
+        let order = order("max_wal_senders", ten.as_ref(), twenty.as_ref(), Some(first_of_12));
+        assert_eq!(order, Some(Order::StandbysFirst));
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_told_as_patroni_writes_it() {
+        let version = PatroniVersion::newest();
+        let effective = dynamic_alone(None, version, Behaviours::of(version));
+        let node = Configured { effective: &effective, version, postgres: Some(PostgresVersion::of_major(16)) };
+        let remark = |name: &str, before: &str, after: &str| {
+            let (before, after) = (Value::String(before.to_owned()), Value::String(after.to_owned()));
+            parameter(name, Some(&before), Some(&after), Place::Dynamic, &node).1
+        };
+        let told = |value: &str| Some(format!("out of range: Patroni writes {value} instead"));
+        assert_eq!(remark("maintenance_work_mem", "2MB", "10"), told("1024"));
+        assert_eq!(remark("checkpoint_completion_target", "0.5", "2"), told("1"));
+        assert_eq!(remark("maintenance_work_mem", "2MB", "10MB"), None);
     }
 
     #[test]
