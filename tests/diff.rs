@@ -535,18 +535,30 @@ fn what_a_change_takes_is_told_by_where_it_stands() {
     assert_eq!(of_files("loggers", "", loggers), ["log.loggers.patroni.ha: reload"]);
     let script = FILE.replace("/data", "/data, callbacks: {on_start: /bin/notify}");
     let files = [("before.yml", FILE), ("after.yml", &script)];
-    assert_eq!(effects("callbacks", &files, &["before.yml", "after.yml"]), ["postgresql.callbacks.on_start: reload"]);
+    let callbacks = document("callbacks", &files, &["before.yml", "after.yml"]);
+    let change = &callbacks["changes"][0];
+    assert_eq!(change["key"], "postgresql.callbacks.on_start");
+    assert_eq!((&change["takes"], &change["remark"]), (&"reload".into(), &serde_json::Value::Null));
+    // Patroni started with a directory does not look at the file again; but then nothing creates a cluster anew either.
+    let initdb = format!("{FILE}bootstrap: {{initdb: [data-checksums]}}\nlog: {{level: DEBUG}}\n");
+    let files = [("old.yml", FILE), ("new.d/a.yml", initdb.as_str())];
+    assert_eq!(
+        effects("initdb", &files, &["-c", "old.yml", "-c", "new.d"]),
+        ["log.level: restart-patroni", "bootstrap.initdb: bootstrap"]
+    );
     // Nothing and null are the same, and so are the names of parameters in any case.
     assert_eq!(of_files("null", "watchdog: {device: }\n", ""), [""; 0]);
     let lower = FILE.replace("/data", "/data, parameters: {work_mem: 4MB}");
     let upper = FILE.replace("/data", "/data, parameters: {WORK_MEM: 4MB}");
     assert_eq!(effects("case", &[("a.yml", &lower), ("b.yml", &upper)], &["a.yml", "b.yml"]), [""; 0]);
 
-    let keys = keys(r#"{"ttl":30}"#, &["pg1", "pg2"], "");
+    let config = r#"{"ttl":30,"postgresql":{"parameters":{"work_mem":4096}}}"#;
+    let keys = keys(config, &["pg1", "pg2"], "");
     let of_edit = |topic: &str, edit: &str| effects(topic, &[("keys.txt", &keys)], &["keys.txt", "--set", edit]);
     let recovery = "postgresql.recovery_conf.restore_command";
     assert_eq!(of_edit("recovery", &format!("{recovery}=cp")), [format!("{recovery}: standbys")]);
     assert_eq!(of_edit("text", "ttl='30'"), [""; 0]);
+    assert_eq!(of_edit("text-of-parameter", "postgresql.parameters.work_mem='4096'"), [""; 0]);
     // Patroni adjusts a default to what is set.
     assert_eq!(of_edit("adjusted", "ttl=20"), ["loop_wait: live", "retry_timeout: live", "ttl: live"]);
 }
@@ -616,9 +628,20 @@ fn the_leader_is_restarted_last() {
         steps(topic, &[before, after].concat(), &["before", "after"])
     };
     let both = [("after/pg1.yml", new_1.as_str()), ("after/pg2.yml", new_2.as_str())];
-    let last = "one after the other, the leader pg1 last and after a switchover";
-    let steps = restarts("restart-both", &both, true);
-    assert!(steps[0].contains(last) && steps[0].contains("restart Patroni on pg1, pg2"), "{steps:?}");
+    assert_eq!(
+        restarts("restart-both", &both, true),
+        [
+            "install the new configuration on pg1, pg2, then restart Patroni on pg1, pg2, one after the other, the leader \
+             pg1 last and after a switchover; it stops PostgreSQL with it unless the cluster is paused | systemctl restart \
+             patroni"
+        ]
+    );
+    // What else changes is not installed for the restart.
+    let other_keys = self::keys(r#"{"ttl":31}"#, &["pg1", "pg2"], "");
+    let initdb = format!("{old_2}bootstrap: {{initdb: [data-checksums]}}\n");
+    let more = [("after/keys.txt", other_keys.as_str()), both[0], ("after/pg2.yml", &initdb)];
+    let steps = restarts("restart-and-more", &more, true);
+    assert!(steps[1].starts_with("install the new configuration on pg1, then restart Patroni on pg1;"), "{steps:?}");
     for steps in [
         restarts("restart-leader", &both[..1], true),
         restarts("restart-standby", &both[1..], true),

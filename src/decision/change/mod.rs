@@ -364,3 +364,40 @@ impl Change {
             && matches!(self.effect, Effect::Reload | Effect::RestartPostgresql(_) | Effect::Standbys(_))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::source_map::SourceId;
+    use crate::parse::tree::Span;
+
+    #[test]
+    fn changes_are_alike_if_all_but_their_places_are() {
+        let text = |text: &str| Some(Value::String(text.to_owned()));
+        let written = |layer: Layer| Some(Origin::Written { span: Span::new(SourceId(0), 0, 0), layer });
+        let change = Change {
+            path: vec!["ttl".to_owned()],
+            before: text("a"),
+            after: text("b"),
+            from: written(Layer::File),
+            to: written(Layer::File),
+            place: Place::Local,
+            effect: Effect::Reload,
+            remark: None,
+        };
+        let elsewhere = written(Layer::Bootstrap);
+        assert!(change.is_alike(&Change { from: elsewhere.clone(), to: elsewhere, ..change.clone() }));
+        for other in [
+            Change { path: vec!["loop_wait".to_owned()], ..change.clone() },
+            Change { before: text("c"), ..change.clone() },
+            Change { after: None, ..change.clone() },
+            Change { from: Some(Origin::Default), ..change.clone() },
+            Change { to: Some(Origin::Default), ..change.clone() },
+            Change { place: Place::Dynamic, ..change.clone() },
+            Change { effect: Effect::Live, ..change.clone() },
+            Change { remark: Some("a remark".to_owned()), ..change.clone() },
+        ] {
+            assert!(!change.is_alike(&other), "{other:?}");
+        }
+    }
+}
