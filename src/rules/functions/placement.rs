@@ -1,6 +1,7 @@
 //! Keys that Patroni does not know, or not there.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::model::config::schema as model;
 use crate::parse::python;
@@ -8,7 +9,6 @@ use crate::parse::tree::{Entry, Node, Span, Value};
 use crate::rules::facts::{Scene, Subject, bootstrap};
 use crate::rules::finding::Label;
 use crate::rules::functions::schema::{self, Home};
-use crate::rules::functions::values::is_ip;
 use crate::rules::functions::{Hit, shown};
 
 type Found = Result<Vec<Hit>, Vec<String>>;
@@ -205,18 +205,17 @@ pub fn unreachable_listeners(subject: &Subject<'_>) -> Found {
         let (Some(text), Some(connect)) = (listen.as_str(), connect.as_str()) else { continue };
         let connect = host(connect);
         let hosts = text.rsplit_once(':').map_or(text, |(hosts, _)| hosts);
-        let listening: Vec<&str> = hosts.split(',').map(|host| host.trim().trim_matches(['[', ']'])).collect();
+        let listening = hosts.split(',').map(|host| host.trim().trim_matches(['[', ']']).parse::<IpAddr>());
         // Names may lead anywhere.
-        let are_known = listening.iter().chain([&connect]).all(|host| is_ip(host));
-        let is_reached = |host: &&str| *host == connect || matches!(*host, "0.0.0.0" | "::");
+        let (Ok(listening), Ok(address)) = (listening.collect::<Result<Vec<_>, _>>(), connect.parse::<IpAddr>()) else {
+            continue;
+        };
+        let is_reached = |host: &IpAddr| *host == address || host.is_unspecified();
         // A loopback address for others is another rule's.
-        if are_known
-            && !is_loopback(connect)
-            && !matches!(connect, "0.0.0.0" | "::")
-            && !listening.iter().any(is_reached)
-        {
+        if !address.is_loopback() && !address.is_unspecified() && !listening.iter().any(is_reached) {
             let hit = Hit::at(listen.span, "").with("section", section).with("listen", hosts.to_owned());
-            hits.push(hit.with("connect", connect.to_owned()));
+            let any = if address.is_ipv6() { "::" } else { "0.0.0.0" };
+            hits.push(hit.with("connect", connect.to_owned()).with("any", any));
         }
     }
     Ok(hits)
