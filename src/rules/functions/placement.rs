@@ -1,7 +1,7 @@
 //! Keys that Patroni does not know, or not there.
 
+use core::net::IpAddr;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use crate::model::config::schema as model;
 use crate::parse::python;
