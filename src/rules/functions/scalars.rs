@@ -11,6 +11,9 @@ use crate::rules::functions::{Hit, schema, shown};
 
 type Found = Result<Vec<Hit>, Vec<String>>;
 
+/// A part of a setting's place: a key, or an index of a list.
+type Step<'a> = Cow<'a, str>;
+
 /// Plain scalars with colons that became base-60 numbers.
 pub fn sexagesimal_integers(subject: &Subject<'_>) -> Found {
     Ok(scalars(subject, |path, node, raw| {
@@ -190,7 +193,7 @@ pub fn template_leftovers(subject: &Subject<'_>) -> Found {
 }
 
 /// Whether the setting names something.
-fn is_identifier(path: &[Cow<'_, str>]) -> bool {
+fn is_identifier(path: &[Step<'_>]) -> bool {
     let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
     matches!(path.as_slice(), ["name" | "scope" | "namespace"] | ["postgresql", "data_dir" | "bin_dir"])
         || matches!(
@@ -200,7 +203,7 @@ fn is_identifier(path: &[Cow<'_, str>]) -> bool {
 }
 
 /// Whether the setting is an address, or a list of them.
-fn is_address(path: &[Cow<'_, str>]) -> bool {
+fn is_address(path: &[Step<'_>]) -> bool {
     let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
     matches!(
         path.as_slice(),
@@ -210,13 +213,13 @@ fn is_address(path: &[Cow<'_, str>]) -> bool {
     )
 }
 
-fn described(path: &[Cow<'_, str>], node: &Node, raw: &str) -> Hit {
+fn described(path: &[Step<'_>], node: &Node, raw: &str) -> Hit {
     let hit = Hit::at(node.span, "").with("path", path.join(".")).with("raw", raw.to_owned());
     hit.with("meaning", shown(node))
 }
 
 /// Every scalar of the configuration file for which `find` finds something.
-fn scalars(subject: &Subject<'_>, find: impl Fn(&[Cow<'_, str>], &Node, &str) -> Option<Hit>) -> Vec<Hit> {
+fn scalars(subject: &Subject<'_>, find: impl Fn(&[Step<'_>], &Node, &str) -> Option<Hit>) -> Vec<Hit> {
     let mut hits = Vec::new();
     if let Some(document) = subject.configuration.and_then(|configuration| configuration.document.as_ref()) {
         visit(subject, document, &mut Vec::new(), &mut |path, node, raw| hits.extend(find(path, node, raw)));
@@ -227,8 +230,8 @@ fn scalars(subject: &Subject<'_>, find: impl Fn(&[Cow<'_, str>], &Node, &str) ->
 fn visit<'a>(
     subject: &Subject<'_>,
     node: &'a Node,
-    path: &mut Vec<Cow<'a, str>>,
-    look: &mut dyn FnMut(&[Cow<'a, str>], &Node, &str),
+    path: &mut Vec<Step<'a>>,
+    look: &mut dyn FnMut(&[Step<'a>], &Node, &str),
 ) {
     match &node.value {
         Value::Sequence(items) => {
