@@ -178,49 +178,30 @@ fn json_follows_its_schema() {
     insta::assert_snapshot!("json", stdout);
 }
 
+/// What the part of a node's directory says that does not change.
+const BASE: &str = "\
+scope: demo
+etcd3: {hosts: ['10.0.0.1:2379', '10.0.0.2:2379', '10.0.0.3:2379']}
+log:
+  level: INFO
+postgresql:
+  listen: 10.0.0.1:5432
+  connect_address: 10.0.0.1:5432
+  data_dir: /data
+  authentication:
+    superuser: {username: postgres, password: planted-1}
+    replication: {username: replicator, password: planted-2}
+  parameters:
+    log_connections: on
+restapi: {listen: '10.0.0.1:8008', connect_address: '10.0.0.1:8008'}
+bootstrap: {dcs: {}}
+";
+
 /// The parts of a node's directory and environments of its service, each with a secret of its own.
 const PARTS: [(&str, &str); 8] = [
-    (
-        "old.d/10-base.yml",
-        "\
-scope: demo
-etcd3: {hosts: ['10.0.0.1:2379', '10.0.0.2:2379', '10.0.0.3:2379']}
-log:
-  level: INFO
-postgresql:
-  listen: 10.0.0.1:5432
-  connect_address: 10.0.0.1:5432
-  data_dir: /data
-  authentication:
-    superuser: {username: postgres, password: planted-1}
-    replication: {username: replicator, password: planted-2}
-  parameters:
-    log_connections: on
-restapi: {listen: '10.0.0.1:8008', connect_address: '10.0.0.1:8008'}
-bootstrap: {dcs: {}}
-",
-    ),
+    ("old.d/10-base.yml", BASE),
     ("old.d/20-site.yml", "name: pg1\ntags:\n  nosync: true\n"),
-    (
-        "new.d/10-base.yml",
-        "\
-scope: demo
-etcd3: {hosts: ['10.0.0.1:2379', '10.0.0.2:2379', '10.0.0.3:2379']}
-log:
-  level: INFO
-postgresql:
-  listen: 10.0.0.1:5432
-  connect_address: 10.0.0.1:5432
-  data_dir: /data
-  authentication:
-    superuser: {username: postgres, password: planted-1}
-    replication: {username: replicator, password: planted-2}
-  parameters:
-    log_connections: on
-restapi: {listen: '10.0.0.1:8008', connect_address: '10.0.0.1:8008'}
-bootstrap: {dcs: {}}
-",
-    ),
+    ("new.d/10-base.yml", BASE),
     (
         "new.d/20-site.yml",
         "\
