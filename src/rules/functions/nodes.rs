@@ -233,17 +233,22 @@ fn endpoints(document: &Node) -> BTreeSet<String> {
     let mut endpoints = BTreeSet::new();
     for section in DCS_SECTIONS.iter().filter_map(|name| document.get(name)) {
         for name in ["host", "hosts", "url", "srv", "proxy", "partner_addrs", "self_addr"] {
-            let items: Vec<&str> = match section.get(name).map(|node| &node.value) {
-                Some(Value::Sequence(items)) => items.iter().filter_map(Node::as_str).collect(),
-                Some(Value::String(text)) => text.split(',').collect(),
-                _ => continue,
-            };
-            let bare =
-                |item: &str| item.trim().trim_end_matches('/').rsplit("//").next().unwrap_or_default().to_lowercase();
-            endpoints.extend(items.into_iter().map(bare));
+            let servers = section.get(name).map(servers).unwrap_or_default();
+            endpoints.extend(servers.into_iter().map(str::to_lowercase));
         }
     }
     endpoints
+}
+
+/// The servers that a setting names, as a list or with commas between, without schemes.
+fn servers(setting: &Node) -> Vec<&str> {
+    let items: Vec<&str> = match &setting.value {
+        Value::Sequence(items) => items.iter().filter_map(Node::as_str).collect(),
+        Value::String(text) => text.split(',').collect(),
+        _ => Vec::new(),
+    };
+    let trimmed = items.into_iter().map(|item| item.trim().trim_end_matches('/'));
+    trimmed.map(|item| item.rsplit_once("//").map_or(item, |(_, server)| server)).collect()
 }
 
 /// Nodes that keep their state in different kinds of DCS.
@@ -366,19 +371,14 @@ pub fn single_endpoints(subject: &Subject<'_>) -> Found {
         else {
             continue;
         };
-        let endpoints: Vec<&str> = match &node.value {
-            Value::Sequence(items) => items.iter().filter_map(Node::as_str).collect(),
-            Value::String(text) => text.split(',').collect(),
-            _ => continue,
-        };
+        let endpoints = servers(node);
         let [endpoint] = endpoints.as_slice() else { continue };
-        let endpoint = endpoint.trim().rsplit("//").next().unwrap_or_default().trim_end_matches('/');
         let address = host(endpoint);
         // A name may stand for many; what runs on the node itself goes with it.
         let is_elsewhere = is_ip(address) && !is_loopback(address) && !own.contains(&address);
         if is_elsewhere {
             let span = place::within(subject.scene, document, &[section, name]);
-            hits.push(Hit::at(span, "").with("section", section).with("endpoint", endpoint.to_owned()));
+            hits.push(Hit::at(span, "").with("section", section).with("endpoint", *endpoint));
         }
     }
     Ok(hits)
